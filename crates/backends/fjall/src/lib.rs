@@ -1,0 +1,2 @@
+//! The fjall backend: embedded, pure Rust, durable.
+#![forbid(unsafe_code)]

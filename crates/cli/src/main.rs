@@ -1,0 +1,3 @@
+//! The command line `wasm-storage`.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,2 @@
+//! From a store's URL to the store.
+#![forbid(unsafe_code)]

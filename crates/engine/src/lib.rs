@@ -1,0 +1,2 @@
+//! Transactions over key-value stores: sessions, namespaces, commit.
+#![forbid(unsafe_code)]

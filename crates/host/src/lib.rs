@@ -1,0 +1,2 @@
+//! What each import means, for any runtime.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Storage imports for Wasmtime.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Conformance suite and test support, as library code.
+#![forbid(unsafe_code)]
