@@ -36,9 +36,9 @@ pub mod scan {
 /// `exec`: op codes and flags.
 ///
 /// Command: `{version u8, flags u8, count u16}`, then for each operation
-/// `{op u8, flags u8, ns u16, klen u32, vlen u32, key, body}`. The body is the fixed
-/// fields in the order of their flag bits, then the value; `vlen` is the length of the value
-/// alone. Reply: `{status i32, len u32, bytes}` for each, in order.
+/// `{op u8, flags u8, ns u16, klen u32, vlen u32, key, body}`. The body, `vlen` bytes, is the
+/// fixed fields in the order of their flag bits, then the value: so a host steps over an
+/// operation that it does not know. Reply: `{status i32, len u32, bytes}` for each, in order.
 pub mod exec {
     /// The only version.
     pub const VERSION: u8 = 1;
