@@ -81,6 +81,10 @@ pub mod exec {
     pub const PUT_IF_EQUAL: u8 = 1 << 2;
     /// DELETE: reply one byte, 1 if the key was there. Reads, so it may conflict.
     pub const DELETE_EXISTED: u8 = 1 << 0;
+    /// TTL: set it; body is `ttl_ms` u64. Without a flag: get it.
+    pub const TTL_SET: u8 = 1 << 0;
+    /// TTL: clear it, the key stays for good.
+    pub const TTL_CLEAR: u8 = 1 << 1;
 }
 
 /// `info`: layout and capability bits.

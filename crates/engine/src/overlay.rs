@@ -88,8 +88,9 @@ impl Overlay {
         }
         self.bytes = bytes;
         let logged_at = savepoint;
-        let previous = self.writes.insert(key.clone(), Entry { write, logged_at });
-        if log {
+        let logged_key = log.then(|| key.clone());
+        let previous = self.writes.insert(key, Entry { write, logged_at });
+        if let Some(key) = logged_key {
             self.undo.push(Undo { key, previous });
         }
         Ok(())

@@ -266,6 +266,11 @@ impl Session {
     /// Ends the session and leaves nothing of it. Dropping it does the same.
     pub fn rollback(self) {}
 
+    /// Whether the session can no longer commit; [`Session::commit`] says why.
+    pub fn is_doomed(&self) -> bool {
+        self.doom.is_some()
+    }
+
     /// The store this session reads and writes.
     pub fn store(&self) -> &Store {
         &self.store

@@ -1,0 +1,114 @@
+//! From how the guest's code ended to commit or rollback: the same rules on every
+//! runtime.
+//!
+//! | the guest | then |
+//! |---|---|
+//! | returned, without `finish` | commit |
+//! | called `finish(0)`, and returned or trapped afterwards | commit; the trap is reported beside the result |
+//! | called `finish(1)` or `abort` | roll back, its text to the caller |
+//! | trapped, ran out of time or memory | roll back |
+//!
+//! All guest code and all reading of guest memory is over when this is asked.
+
+use std::fmt;
+
+use wasm_storage_engine::Attempt;
+
+use crate::invocation::Invocation;
+
+/// What the guest has said about the end of its call.
+#[derive(Debug)]
+pub(crate) enum End {
+    Running,
+    /// `finish(0)`, with the result.
+    Finished(Vec<u8>),
+    /// `finish(1)`, with the error text.
+    Failed(String),
+    /// `abort`, with the message.
+    Aborted(String),
+}
+
+/// How the guest's code ended, as the runtime saw it.
+#[derive(Debug)]
+pub enum GuestEnd {
+    /// It returned.
+    Returned,
+    /// It did not: a trap, in the runtime's words.
+    Trapped(String),
+    /// The deadline passed.
+    Deadline,
+}
+
+/// What a call that committed answers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The bytes of `finish`; `None` if the guest did not call it.
+    pub result: Option<Vec<u8>>,
+    /// How the guest's code ended if it did not return after `finish(0)`.
+    pub trap: Option<String>,
+}
+
+/// Why a call was rolled back. Nothing of it stays.
+#[derive(Debug, PartialEq, Eq)]
+pub enum GuestFailure {
+    /// The guest reported an error (`finish` with status 1).
+    Failed(String),
+    /// The guest aborted, for instance because of a panic.
+    Aborted(String),
+    /// The guest trapped.
+    Trapped(String),
+    /// The guest was not done at its deadline.
+    Deadline,
+    /// Another invocation was faster; the text says where.
+    Conflict,
+}
+
+impl fmt::Display for GuestFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GuestFailure::Failed(text) => f.write_str(text),
+            GuestFailure::Aborted(text) => write!(f, "the guest aborted: {text}"),
+            GuestFailure::Trapped(text) => write!(f, "the guest trapped: {text}"),
+            GuestFailure::Deadline => {
+                f.write_str("the guest was not done at its deadline and was stopped")
+            }
+            GuestFailure::Conflict => f.write_str("another call was faster"),
+        }
+    }
+}
+
+impl std::error::Error for GuestFailure {}
+
+impl Invocation {
+    /// Ends the invocation: the session comes back to be committed or rolled back,
+    /// with the answer for the caller.
+    pub fn end(self, guest: GuestEnd) -> Attempt<Result<Reply, GuestFailure>> {
+        let (session, said) = (self.session, self.end);
+        // A doomed session reports its conflict from commit, whatever the guest
+        // made of it.
+        if session.is_doomed() {
+            return Attempt::Commit(session, Err(GuestFailure::Conflict));
+        }
+        let failure = match (said, guest) {
+            (End::Finished(result), guest) => {
+                let reply = Reply {
+                    result: Some(result),
+                    trap: match guest {
+                        GuestEnd::Returned => None,
+                        GuestEnd::Trapped(text) => Some(text),
+                        GuestEnd::Deadline => Some(GuestFailure::Deadline.to_string()),
+                    },
+                };
+                return Attempt::Commit(session, Ok(reply));
+            }
+            (End::Running, GuestEnd::Returned) => {
+                return Attempt::Commit(session, Ok(Reply::default()));
+            }
+            (End::Failed(text), _) => GuestFailure::Failed(text),
+            (End::Aborted(text), _) => GuestFailure::Aborted(text),
+            (End::Running, GuestEnd::Trapped(text)) => GuestFailure::Trapped(text),
+            (End::Running, GuestEnd::Deadline) => GuestFailure::Deadline,
+        };
+        Attempt::Rollback(session, Err(failure))
+    }
+}
