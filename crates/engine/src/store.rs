@@ -76,6 +76,16 @@ pub enum Attempt<R> {
     Rollback(Session, R),
 }
 
+impl<R> Attempt<R> {
+    /// The same end, with another answer.
+    pub fn map<S>(self, answer: impl FnOnce(R) -> S) -> Attempt<S> {
+        match self {
+            Attempt::Commit(session, value) => Attempt::Commit(session, answer(value)),
+            Attempt::Rollback(session, value) => Attempt::Rollback(session, answer(value)),
+        }
+    }
+}
+
 /// An invocation that ended as its closure wanted.
 #[derive(Debug)]
 pub struct Done<R> {

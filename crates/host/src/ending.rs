@@ -11,6 +11,7 @@
 //! All guest code and all reading of guest memory is over when this is asked.
 
 use std::fmt;
+use std::time::Duration;
 
 use wasm_storage_engine::Attempt;
 
@@ -35,8 +36,8 @@ pub enum GuestEnd {
     Returned,
     /// It did not: a trap, in the runtime's words.
     Trapped(String),
-    /// The deadline passed.
-    Deadline,
+    /// It was stopped: it had not returned after this time.
+    Deadline(Duration),
 }
 
 /// What a call that committed answers.
@@ -57,8 +58,8 @@ pub enum GuestFailure {
     Aborted(String),
     /// The guest trapped.
     Trapped(String),
-    /// The guest was not done at its deadline.
-    Deadline,
+    /// The guest was not done after this time.
+    Deadline(Duration),
     /// Another invocation was faster; the text says where.
     Conflict,
 }
@@ -69,8 +70,8 @@ impl fmt::Display for GuestFailure {
             GuestFailure::Failed(text) => f.write_str(text),
             GuestFailure::Aborted(text) => write!(f, "the guest aborted: {text}"),
             GuestFailure::Trapped(text) => write!(f, "the guest trapped: {text}"),
-            GuestFailure::Deadline => {
-                f.write_str("the guest was not done at its deadline and was stopped")
+            GuestFailure::Deadline(limit) => {
+                write!(f, "the guest was not done after {limit:?} and was stopped")
             }
             GuestFailure::Conflict => f.write_str("another call was faster"),
         }
@@ -96,7 +97,7 @@ impl Invocation {
                     trap: match guest {
                         GuestEnd::Returned => None,
                         GuestEnd::Trapped(text) => Some(text),
-                        GuestEnd::Deadline => Some(GuestFailure::Deadline.to_string()),
+                        GuestEnd::Deadline(limit) => Some(GuestFailure::Deadline(limit).to_string()),
                     },
                 };
                 return Attempt::Commit(session, Ok(reply));
@@ -107,7 +108,7 @@ impl Invocation {
             (End::Failed(text), _) => GuestFailure::Failed(text),
             (End::Aborted(text), _) => GuestFailure::Aborted(text),
             (End::Running, GuestEnd::Trapped(text)) => GuestFailure::Trapped(text),
-            (End::Running, GuestEnd::Deadline) => GuestFailure::Deadline,
+            (End::Running, GuestEnd::Deadline(limit)) => GuestFailure::Deadline(limit),
         };
         Attempt::Rollback(session, Err(failure))
     }

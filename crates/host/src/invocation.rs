@@ -61,14 +61,12 @@ type Status = Result<i32, Trap>;
 impl Invocation {
     /// Opens an invocation over a session.
     ///
-    /// Errors: `TooLarge` for an input over 64 MiB.
-    pub fn new(session: Session, options: InvocationOptions) -> Result<Self, Error> {
+    /// Errors: `TooLarge` for an input over 64 MiB; the session comes back.
+    pub fn new(session: Session, options: InvocationOptions) -> Result<Self, (Session, Error)> {
         if options.input.len() > limits::INPUT_BYTES {
-            return Err(Error::too_large(
-                "an input",
-                limits::INPUT_BYTES,
-                options.input.len(),
-            ));
+            let actual = options.input.len();
+            let error = Error::too_large("an input", limits::INPUT_BYTES, actual);
+            return Err((session, error));
         }
         Ok(Invocation {
             session,

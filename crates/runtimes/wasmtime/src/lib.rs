@@ -1,2 +1,39 @@
-//! Storage imports for Wasmtime.
+//! Storage imports for [Wasmtime](https://docs.wasmtime.dev).
+//!
+//! Two ways in:
+//!
+//! - [`Runtime`] runs a function of a guest as one invocation over a store: fresh
+//!   instance, deadline, memory limit, commit on return.
+//! - [`add_to_linker`] gives the imports to an embedder's own `Linker`.
+//!
+//! ```no_run
+//! use wasm_storage_engine::{Coordinator, Store, memory::MemoryKv};
+//! use wasm_storage_wasmtime::{Call, Runtime, RuntimeOptions};
+//!
+//! let store = Store::new(Coordinator::open(MemoryKv::new(), None)?);
+//! let runtime = Runtime::new(&RuntimeOptions::default())?;
+//! let module = runtime.load("counter.wasm".as_ref())?;
+//! let answer = runtime.call(&store, &module, &Call::new("increment", store.default_namespace()?))?;
+//! println!("{:?}", answer.values);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | file | idea |
+//! |---|---|
+//! | `runtime` | compile, call: the way of one invocation |
+//! | `module` | what a module must be to be loaded |
+//! | `linker` | the rows of the import table → `wasm_storage_host::calls` |
+//! | `limits` | the memory limit; the ticks of the deadline |
+//!
+//! There is no storage meaning here.
 #![forbid(unsafe_code)]
+
+mod limits;
+mod linker;
+mod module;
+mod runtime;
+
+pub use linker::{StorageState, add_to_linker};
+pub use module::{LoadError, Module};
+pub use runtime::{Answer, Call, CallError, Runtime, RuntimeOptions};
+pub use wasmtime::{Val, ValType};

@@ -1,0 +1,157 @@
+//! What a module must be to be loaded: a core Wasm module that exports a plain
+//! 32-bit `memory`, with imports that this host provides. What it lacks is said
+//! here, by name, before anything runs.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use wasmtime::{Engine, ExternType, InstancePre, Linker};
+
+use crate::runtime::Data;
+
+/// A module, compiled and linked: every call makes a fresh instance of it.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) pre: InstancePre<Data>,
+    name: String,
+}
+
+/// Why a module is not loaded.
+#[derive(Debug)]
+pub struct LoadError {
+    /// The file, or another name of the module.
+    pub module: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.module, self.reason)
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Module").field(&self.name).finish()
+    }
+}
+
+impl Module {
+    pub(crate) fn from_file(
+        engine: &Engine,
+        linker: &Linker<Data>,
+        path: &Path,
+    ) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|error| LoadError {
+            module: path.display().to_string(),
+            reason: format!("cannot be read: {error}"),
+        })?;
+        let name = PathBuf::from(path).display().to_string();
+        Self::from_bytes(engine, linker, &name, &bytes)
+    }
+
+    pub(crate) fn from_bytes(
+        engine: &Engine,
+        linker: &Linker<Data>,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Self, LoadError> {
+        load(engine, linker, bytes)
+            .map(|pre| Module {
+                pre,
+                name: name.into(),
+            })
+            .map_err(|reason| LoadError {
+                module: name.into(),
+                reason,
+            })
+    }
+
+    /// The file's path, or the name the module was loaded by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The functions that the module exports, with their types.
+    pub fn functions(&self) -> impl Iterator<Item = (&str, wasmtime::FuncType)> {
+        self.pre.module().exports().filter_map(|export| {
+            let name = export.name();
+            export.ty().func().map(|ty| (name, ty.clone()))
+        })
+    }
+}
+
+fn load(
+    engine: &Engine,
+    linker: &Linker<Data>,
+    bytes: &[u8],
+) -> Result<InstancePre<Data>, String> {
+    check_header(bytes)?;
+    let module = wasmtime::Module::from_binary(engine, bytes)
+        .map_err(|error| format!("is not a valid Wasm module: {}", causes(&error)))?;
+    check_imports(&module)?;
+    check_memory(&module)?;
+    linker
+        .instantiate_pre(&module)
+        .map_err(|error| format!("cannot be linked: {}", causes(&error)))
+}
+
+/// Core modules and components differ in the eight bytes at the beginning.
+/// (WebAssembly specification, binary format; component model, Binary.md.)
+fn check_header(bytes: &[u8]) -> Result<(), String> {
+    match bytes.split_at_checked(8) {
+        Some((b"\0asm\x01\0\0\0", _)) => Ok(()),
+        Some((b"\0asm\x0d\0\x01\0", _)) => Err(
+            "is a Wasm component; this command runs core modules (target wasm32-unknown-unknown)"
+                .into(),
+        ),
+        _ => Err("is not a Wasm module: it does not begin with \\0asm and version 1".into()),
+    }
+}
+
+fn check_imports(module: &wasmtime::Module) -> Result<(), String> {
+    let known: Vec<(&str, &str)> = wasm_storage_abi::v1::IMPORTS
+        .iter()
+        .map(|import| (wasm_storage_abi::v1::MODULE, import.name))
+        .collect();
+    let unknown: Vec<String> = module
+        .imports()
+        .filter(|import| !known.contains(&(import.module(), import.name())))
+        .map(|import| format!("{:?} {:?}", import.module(), import.name()))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let hint = if unknown.iter().any(|import| import.contains("wasi")) {
+        "; WASI is not provided: build for wasm32-unknown-unknown"
+    } else {
+        ""
+    };
+    Err(format!(
+        "has imports that this host does not provide: {}{hint}",
+        unknown.join(", ")
+    ))
+}
+
+fn check_memory(module: &wasmtime::Module) -> Result<(), String> {
+    match module.get_export("memory") {
+        Some(ExternType::Memory(memory)) if memory.is_shared() => {
+            Err("has a shared memory; storage calls need one that is not shared".into())
+        }
+        Some(ExternType::Memory(memory)) if memory.is_64() => {
+            Err("has a 64-bit memory; storage calls need a 32-bit one".into())
+        }
+        Some(ExternType::Memory(_)) => Ok(()),
+        Some(_) => Err("exports \"memory\", but it is no memory".into()),
+        None => Err("exports no memory named \"memory\", which storage calls need".into()),
+    }
+}
+
+/// An error with all its causes, on one line.
+pub(crate) fn causes(error: &wasmtime::Error) -> String {
+    let texts: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
+    texts.join(": ")
+}

@@ -1,0 +1,324 @@
+//! Compile a module, call a function of it as one invocation.
+//!
+//! The way of one call: check the function and its arguments → open the
+//! invocation → fresh instance → guest code → the instance is dropped → commit.
+//! The invocation opens before instantiation, so a start function belongs to it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasm_storage_abi::limits;
+use wasm_storage_engine::{
+    Attempt, CommitId, Error, Kind, NamespaceId, RunOptions, Session, Store,
+};
+use wasm_storage_host::{
+    Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply, Trap,
+};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Linker, Val};
+
+use crate::limits::{MemoryLimiter, start_ticking, ticks};
+use crate::linker::{StorageState, add_to_linker};
+use crate::module::{LoadError, Module};
+
+/// A Wasmtime engine with the storage imports. Make one for a process.
+pub struct Runtime {
+    engine: Engine,
+    linker: Linker<Data>,
+}
+
+/// How a [`Runtime`] is made.
+#[derive(Clone, Debug, Default)]
+pub struct RuntimeOptions {
+    /// Where compiled modules are kept, in a folder that only this user may enter
+    /// (it is made so). `None`: every load compiles.
+    pub cache: Option<PathBuf>,
+}
+
+/// A call of a function.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The exported function's name.
+    pub function: String,
+    /// Its arguments.
+    pub args: Vec<Val>,
+    /// The bytes of the import `input`.
+    pub input: Arc<[u8]>,
+    /// The namespace of handle 0.
+    pub namespace: NamespaceId,
+    /// Further namespaces that the guest may open, by name.
+    pub grants: Grants,
+    /// How long the call may take, waiting for the store included.
+    pub deadline: Duration,
+    /// How large the guest's memory may become, in bytes.
+    pub memory: usize,
+}
+
+impl Call {
+    /// A call without arguments, with the default limits.
+    pub fn new(function: impl Into<String>, namespace: NamespaceId) -> Self {
+        Call {
+            function: function.into(),
+            args: Vec::new(),
+            input: Arc::default(),
+            namespace,
+            grants: Grants::default(),
+            deadline: Duration::from_millis(limits::DEADLINE_MS),
+            memory: limits::GUEST_MEMORY_BYTES,
+        }
+    }
+}
+
+/// A call that committed.
+#[derive(Debug)]
+pub struct Answer {
+    /// What the function returned.
+    pub values: Vec<Val>,
+    /// What the guest said by `finish`.
+    pub reply: Reply,
+    /// The commit.
+    pub commit: Option<CommitId>,
+}
+
+/// Why a call did not commit.
+#[derive(Debug)]
+pub enum CallError {
+    /// The function or its arguments do not fit the module; nothing ran.
+    Usage(String),
+    /// The guest failed; nothing of it stays.
+    Guest(GuestFailure),
+    /// The store failed, or other calls were faster until the deadline.
+    Store(Error),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Usage(text) => f.write_str(text),
+            CallError::Guest(failure) => failure.fmt(f),
+            CallError::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<Error> for CallError {
+    fn from(error: Error) -> Self {
+        CallError::Store(error)
+    }
+}
+
+/// What a Wasmtime store carries here.
+#[derive(Debug)]
+pub(crate) struct Data {
+    storage: StorageState,
+    memory: MemoryLimiter,
+}
+
+impl Runtime {
+    /// Makes the engine, its cache and the thread that counts its deadlines.
+    ///
+    /// Errors: `Io` if the cache folder cannot be made private or the thread not started.
+    pub fn new(options: &RuntimeOptions) -> Result<Self, Error> {
+        let internal = |error: wasmtime::Error| {
+            Error::with_source(Kind::Internal, "Wasmtime", error.to_string())
+        };
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        if let Some(folder) = &options.cache {
+            private_folder(folder)?;
+            let mut cache = CacheConfig::new();
+            cache.with_directory(folder);
+            config.cache(Some(Cache::new(cache).map_err(internal)?));
+        }
+        let engine = Engine::new(&config).map_err(internal)?;
+        start_ticking(&engine)
+            .map_err(|error| Error::with_source(Kind::Io, "the deadline's thread", error))?;
+        let mut linker = Linker::new(&engine);
+        add_to_linker(&mut linker, |data: &mut Data| &mut data.storage).map_err(internal)?;
+        Ok(Runtime { engine, linker })
+    }
+
+    /// Loads a module from a file.
+    pub fn load(&self, path: &Path) -> Result<Module, LoadError> {
+        Module::from_file(&self.engine, &self.linker, path)
+    }
+
+    /// Loads a module from its bytes; `name` stands for it in messages.
+    pub fn load_bytes(&self, name: &str, bytes: &[u8]) -> Result<Module, LoadError> {
+        Module::from_bytes(&self.engine, &self.linker, name, bytes)
+    }
+
+    /// Runs a function of a guest as one invocation over `store`: what it stores
+    /// is committed when it returns, and nothing of it if it does not.
+    pub fn call(&self, store: &Store, module: &Module, call: &Call) -> Result<Answer, CallError> {
+        check_function(module, call)?;
+        let deadline = Instant::now().checked_add(call.deadline);
+        let done = store.run(RunOptions { deadline }, |session| {
+            self.attempt(module, call, deadline, session)
+        })?;
+        let (values, reply) = done.value.map_err(|failed| match failed {
+            Failed::Guest(failure) => CallError::Guest(failure),
+            Failed::Start(error) => CallError::Store(error),
+        })?;
+        Ok(Answer {
+            values,
+            reply,
+            commit: done.commit,
+        })
+    }
+
+    /// One attempt: a fresh instance runs, is dropped, and its session comes back.
+    fn attempt(
+        &self,
+        module: &Module,
+        call: &Call,
+        deadline: Option<Instant>,
+        session: Session,
+    ) -> Attempt<Result<(Vec<Val>, Reply), Failed>> {
+        let options = InvocationOptions {
+            namespace: call.namespace,
+            grants: Arc::clone(&call.grants),
+            input: Arc::clone(&call.input),
+        };
+        let invocation = match Invocation::new(session, options) {
+            Ok(invocation) => invocation,
+            Err((session, error)) => return Attempt::Rollback(session, Err(Failed::Start(error))),
+        };
+        let data = Data {
+            storage: StorageState::new(invocation),
+            memory: MemoryLimiter::new(call.memory),
+        };
+        let mut instance_store = wasmtime::Store::new(&self.engine, data);
+        instance_store.limiter(|data| &mut data.memory);
+        let left = deadline.map_or(Duration::MAX, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
+        instance_store.set_epoch_deadline(ticks(left));
+
+        let ran = run(module, call, &mut instance_store);
+        let Data { storage, memory } = instance_store.into_data();
+        let (values, end) = match ran {
+            Ok(values) => (values, GuestEnd::Returned),
+            Err(error) => (Vec::new(), guest_end(&error, &memory, call.deadline)),
+        };
+        match storage.invocation {
+            Some(invocation) => invocation.end(end).map(|reply| match reply {
+                Ok(reply) => Ok((values, reply)),
+                Err(failure) => Err(Failed::Guest(failure)),
+            }),
+            // `data` was made with one above, and nothing takes it out.
+            None => unreachable!("the invocation has been taken away"),
+        }
+    }
+}
+
+enum Failed {
+    Guest(GuestFailure),
+    Start(Error),
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+fn run(
+    module: &Module,
+    call: &Call,
+    store: &mut wasmtime::Store<Data>,
+) -> wasmtime::Result<Vec<Val>> {
+    let instance = module.pre.instantiate(&mut *store)?;
+    let function = instance
+        .get_func(&mut *store, &call.function)
+        .ok_or_else(|| wasmtime::Error::msg("the function has gone"))?;
+    let mut values = vec![Val::I32(0); function.ty(&*store).results().len()];
+    function.call(store, &call.args, &mut values)?;
+    Ok(values)
+}
+
+/// Says why the guest's code did not return.
+fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration) -> GuestEnd {
+    if let Some(wasmtime::Trap::Interrupt) = error.downcast_ref() {
+        return GuestEnd::Deadline(deadline);
+    }
+    let mut text = match (
+        error.downcast_ref::<Trap>(),
+        error.downcast_ref::<wasmtime::Trap>(),
+    ) {
+        (Some(trap), _) => trap.to_string(),
+        (None, Some(trap)) => trap.to_string(),
+        (None, None) => crate::module::causes(error),
+    };
+    if let Some(explanation) = memory.explanation() {
+        text.push_str("; ");
+        text.push_str(&explanation);
+    }
+    GuestEnd::Trapped(text)
+}
+
+fn check_function(module: &Module, call: &Call) -> Result<(), CallError> {
+    let name = &call.function;
+    let found = module.functions().find(|(export, _)| export == name);
+    let Some((_, ty)) = found else {
+        let mut exported: Vec<&str> = module.functions().map(|(name, _)| name).collect();
+        exported.sort_unstable();
+        return Err(CallError::Usage(format!(
+            "{}: exports no function {name:?}; it has: {}",
+            module.name(),
+            exported.join(", "),
+        )));
+    };
+    let wants: Vec<_> = ty.params().collect();
+    let fits = wants.len() == call.args.len()
+        && wants.iter().zip(&call.args).all(|(want, arg)| {
+            matches!(
+                (want, arg),
+                (wasmtime::ValType::I32, Val::I32(_))
+                    | (wasmtime::ValType::I64, Val::I64(_))
+                    | (wasmtime::ValType::F32, Val::F32(_))
+                    | (wasmtime::ValType::F64, Val::F64(_))
+            )
+        });
+    if fits {
+        return Ok(());
+    }
+    let list = |types: Vec<String>| format!("({})", types.join(", "));
+    Err(CallError::Usage(format!(
+        "{}: function {name:?} takes {}, not {}",
+        module.name(),
+        list(wants.iter().map(ToString::to_string).collect()),
+        list(call.args.iter().map(type_name).collect()),
+    )))
+}
+
+fn type_name(value: &Val) -> String {
+    match value {
+        Val::I32(_) => "i32",
+        Val::I64(_) => "i64",
+        Val::F32(_) => "f32",
+        Val::F64(_) => "f64",
+        Val::V128(_) => "v128",
+        _ => "a reference",
+    }
+    .into()
+}
+
+/// Makes a folder that only this user may enter: what is in it is run as machine code.
+fn private_folder(folder: &Path) -> Result<(), Error> {
+    let failed = |error: std::io::Error| {
+        let message = format!("{}: the cache of compiled modules", folder.display());
+        Error::with_source(Kind::Io, message, error)
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(folder, private).map_err(failed)?;
+    }
+    Ok(())
+}
