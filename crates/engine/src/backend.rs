@@ -27,7 +27,8 @@ pub trait Backend: Send + Sync + 'static {
     fn begin(&self, mode: Mode, deadline: Option<Instant>)
     -> Result<Box<dyn Transaction>, TxError>;
 
-    /// A fresh key, 1 ..= 2^53 - 1, never given out again, rolled back or not.
+    /// A fresh key, 1 ..= 2^53 - 1. While the store is open it is not given out
+    /// again, rolled back or not; after reopening, one that no commit followed may be.
     fn mint(&self, ns: NamespaceId) -> Result<i64, Error>;
 
     /// Whether a commit whose outcome was unknown has happened. `None`: too old to tell.
@@ -112,7 +113,9 @@ impl NamespaceName {
         if name.is_empty() || name.chars().any(char::is_control) {
             return Err(Error::new(
                 Kind::InvalidArgument,
-                format!("{name:?} is no namespace name: it must be 1 to 256 bytes without control characters"),
+                format!(
+                    "{name:?} is no namespace name: it must be 1 to 256 bytes without control characters"
+                ),
             ));
         }
         Ok(NamespaceName(name))

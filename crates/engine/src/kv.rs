@@ -27,22 +27,21 @@ pub trait OrderedKv: Send + Sync + 'static {
     /// between them decides what callers are told ([`ApplyError`]).
     fn apply(&self, batch: &Batch<'_>, durability: Durability) -> Result<(), ApplyError>;
 
-    /// Syncs and reports; dropping cannot. Idempotent.
+    /// Syncs and reports; dropping cannot. Idempotent. It does not give the place
+    /// back to other processes: dropping the engine and all its snapshots does.
     fn close(&self) -> Result<(), Error>;
 }
 
 /// One state of an embedded engine.
+///
+/// `out` and `visit` must not read the same store again: an engine may call them
+/// while it holds a lock.
 pub trait Snapshot: Send + Sync + 'static {
     /// Gives the value under `key` to `out` and returns true; false if there is none.
     fn get(&self, key: &[u8], out: &mut dyn FnMut(&[u8])) -> Result<bool, Error>;
 
     /// Visits the entries of a range in order until the visitor breaks off.
-    fn scan(
-        &self,
-        range: &KeyRange<'_>,
-        order: Order,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), Error>;
+    fn scan(&self, range: &KeyRange<'_>, order: Order, visit: &mut Visit<'_>) -> Result<(), Error>;
 }
 
 /// The writes of one commit: keys ascending, each once. `None` deletes.
