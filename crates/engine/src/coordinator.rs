@@ -54,12 +54,44 @@ struct Published<S> {
     snapshot: S,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
+#[derive(Debug, Default)]
+struct State {
+    /// Set by `close`, for good.
+    closed: bool,
+    /// Set by a commit that did not come to its end, for good.
+    poison: Option<Poison>,
+}
+
+/// Why the store takes no writes until it is reopened.
+#[derive(Clone, Copy, Debug)]
+enum Poison {
     /// This commit's outcome is unknown.
-    Poisoned(u64),
-    Closed,
+    Unknown(u64),
+    /// This commit happened, but no snapshot of it could be had.
+    Unseen(u64),
+}
+
+impl Poison {
+    fn error(self) -> Error {
+        let why = match self {
+            Poison::Unknown(group) => format!("the outcome of commit {group} is unknown"),
+            Poison::Unseen(group) => format!("commit {group} happened but cannot be read"),
+        };
+        Error::new(
+            Kind::Unavailable,
+            format!("the store takes no writes until it is reopened: {why}"),
+        )
+    }
+}
+
+impl State {
+    fn writable(&self) -> Result<(), Error> {
+        match (self.closed, self.poison) {
+            (true, _) => Err(closed()),
+            (false, Some(poison)) => Err(poison.error()),
+            (false, None) => Ok(()),
+        }
+    }
 }
 
 impl<K: OrderedKv> Coordinator<K> {
@@ -86,7 +118,7 @@ impl<K: OrderedKv> Coordinator<K> {
                 group: record.group,
                 snapshot,
             })),
-            commit: Mutex::new(State::Open),
+            commit: Mutex::default(),
             closed: AtomicBool::new(false),
             gate: Arc::default(),
             minted: AtomicU64::new(record.id_high_water),
@@ -159,7 +191,10 @@ fn create(kv: &impl OrderedKv, snapshot: &impl Snapshot, word: Durability) -> Re
     };
     let records = [
         (layout::format_key(), layout::format_record().to_vec()),
-        (SystemRecord::key(), SystemRecord::default().encode().to_vec()),
+        (
+            SystemRecord::key(),
+            SystemRecord::default().encode().to_vec(),
+        ),
         (CatalogEntry::key(&default), entry.encode().to_vec()),
         (
             layout::next_namespace_key(),
@@ -178,20 +213,34 @@ fn create(kv: &impl OrderedKv, snapshot: &impl Snapshot, word: Durability) -> Re
 
 impl<K: OrderedKv> Shared<K> {
     fn published(&self) -> Arc<Published<K::Snapshot>> {
-        Arc::clone(&self.published.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .published
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    fn publish(&self, next: Published<K::Snapshot>) {
+        let mut published = self
+            .published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let last = std::mem::replace(&mut *published, Arc::new(next));
+        // The engine may do work when a snapshot goes; nobody waits for it here.
+        drop(published);
+        drop(last);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic under this lock leaves `Poisoned` behind (see `apply`).
+        // A panic under this lock leaves poison behind (see `apply`).
         self.commit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One commit: apply → snapshot → swap. The caller holds `state`.
     fn apply(&self, state: &mut State, writes: &[(OwnedKey, Write)]) -> Outcome {
-        match *state {
-            State::Open => {}
-            State::Poisoned(group) => return Outcome::Rejected(poisoned(group)),
-            State::Closed => return Outcome::Rejected(closed()),
+        if let Err(error) = state.writable() {
+            return Outcome::Rejected(error);
         }
         let group = self.published().group + 1;
         let id = CommitId(group.into());
@@ -207,44 +256,24 @@ impl<K: OrderedKv> Shared<K> {
             return Outcome::Rejected(error);
         }
         // A panic below leaves the store poisoned: nobody knows what is on disk.
-        *state = State::Poisoned(group);
+        state.poison = Some(Poison::Unknown(group));
         match self.kv.apply(&batch, self.durability) {
             Ok(()) => {}
             Err(ApplyError::Rejected(error)) => {
-                *state = State::Open;
+                state.poison = None;
                 return Outcome::Rejected(error);
             }
             Err(ApplyError::Unknown(error)) => return Outcome::Unknown(id, error),
         }
         // Committed, whatever happens now. If no snapshot can be had, the store
         // stays poisoned: it could not show what it holds.
+        state.poison = Some(Poison::Unseen(group));
         if let Ok(snapshot) = self.kv.snapshot() {
-            let next = Arc::new(Published { group, snapshot });
-            *self
-                .published
-                .write()
-                .unwrap_or_else(PoisonError::into_inner) = next;
-            *state = State::Open;
+            self.publish(Published { group, snapshot });
+            state.poison = None;
         }
         Outcome::Committed(id)
     }
-
-    fn refuse_unless_open(&self) -> Result<(), Error> {
-        match *self.state() {
-            State::Open => Ok(()),
-            State::Poisoned(group) => Err(poisoned(group)),
-            State::Closed => Err(closed()),
-        }
-    }
-}
-
-fn poisoned(group: u64) -> Error {
-    Error::new(
-        Kind::Unavailable,
-        format!(
-            "the store takes no writes until it is reopened: the outcome of commit {group} is unknown"
-        ),
-    )
 }
 
 fn closed() -> Error {
@@ -364,7 +393,7 @@ impl<K: OrderedKv> Backend for Coordinator<K> {
                         "other calls were writing to the store until the deadline of this one",
                     ))
                 })?;
-                self.0.refuse_unless_open()?;
+                self.0.state().writable()?;
                 Some(permit)
             }
         };
@@ -390,21 +419,29 @@ impl<K: OrderedKv> Backend for Coordinator<K> {
 
     /// True for every commit up to the last one found or made. Ask right after
     /// reopening: the number of a commit that did not happen is used again.
+    ///
+    /// Errors: `Unavailable` for a commit that only reopening can tell about.
     fn outcome(&self, id: CommitId) -> Result<Option<bool>, Error> {
-        Ok(Some(id.0 <= self.0.published().group.into()))
+        let state = self.0.state();
+        if id.0 <= self.0.published().group.into() {
+            return Ok(Some(true));
+        }
+        match state.poison {
+            Some(poison @ Poison::Unknown(_)) => Err(poison.error()),
+            Some(Poison::Unseen(group)) => Ok(Some(id.0 <= group.into())),
+            None => Ok(Some(false)),
+        }
     }
 
     fn close(&self) -> Result<(), Error> {
         let mut state = self.0.state();
-        if *state == State::Closed {
-            return Ok(());
-        }
         self.0.closed.store(true, Ordering::Release);
-        let was = std::mem::replace(&mut *state, State::Closed);
+        state.closed = true;
+        // Also if it was closed before: that may have failed.
         self.0.kv.close()?;
-        match was {
-            State::Poisoned(group) => Err(poisoned(group)),
-            State::Open | State::Closed => Ok(()),
+        match state.poison {
+            Some(poison @ Poison::Unknown(_)) => Err(poison.error()),
+            Some(Poison::Unseen(_)) | None => Ok(()),
         }
     }
 }

@@ -57,10 +57,7 @@ pub fn guest_value(physical: &[u8]) -> Result<&[u8], Error> {
 }
 
 fn system_key(bytes: &[u8]) -> OwnedKey {
-    OwnedKey::new(Key {
-        ns: SYSTEM,
-        bytes,
-    })
+    OwnedKey::new(Key { ns: SYSTEM, bytes })
 }
 
 /// Where the format record is.
@@ -219,10 +216,7 @@ mod tests {
         assert_eq!(entry.encode(), [7, 0, 0, 0, 0]);
         assert_eq!(CatalogEntry::decode(&entry.encode()).unwrap(), entry);
         let name = NamespaceName::new("shop").unwrap();
-        assert_eq!(
-            CatalogEntry::key(&name).physical(),
-            b"\0\0\0\0\x02shop"
-        );
+        assert_eq!(CatalogEntry::key(&name).physical(), b"\0\0\0\0\x02shop");
         assert_eq!(*physical_value(b"v"), [0, b'v']);
         assert_eq!(guest_value(&[0, b'v']).unwrap(), b"v");
     }

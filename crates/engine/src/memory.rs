@@ -160,12 +160,7 @@ impl Snapshot for MemorySnapshot {
         Ok(value.is_some())
     }
 
-    fn scan(
-        &self,
-        range: &KeyRange<'_>,
-        order: Order,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), Error> {
+    fn scan(&self, range: &KeyRange<'_>, order: Order, visit: &mut Visit<'_>) -> Result<(), Error> {
         let mut last: Option<Arc<[u8]>> = None;
         loop {
             let (lo, hi) = match (&last, order) {

@@ -88,6 +88,28 @@ mod tests {
     }
 
     #[test]
+    fn those_who_wait_get_it_in_the_order_they_came() {
+        let gate = Arc::new(Gate::default());
+        let order = Mutex::new(Vec::new());
+        let held = gate.acquire(None).unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (gate, order) = (&gate, &order);
+                scope.spawn(move || {
+                    let permit = gate.acquire(None);
+                    order.lock().unwrap().push(number);
+                    drop(permit);
+                });
+                while gate.lock().waiting.len() <= number {
+                    std::thread::yield_now();
+                }
+            }
+            drop(held);
+        });
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
     fn who_gives_up_waiting_does_not_block_the_next() {
         let gate = Arc::new(Gate::default());
         let held = gate.acquire(None).unwrap();

@@ -45,6 +45,9 @@ pub enum OpError {
     /// The session cannot commit any more; the guest must be ended.
     /// [`Session::commit`] says why.
     Doomed,
+    /// The session's deadline passed while the operation was at work; the guest
+    /// must be ended. What it has shown so far is not all.
+    Overdue,
 }
 
 impl From<Error> for OpError {
@@ -58,6 +61,9 @@ impl From<Error> for OpError {
 pub struct SavepointId(pub u32);
 
 type Result<T> = std::result::Result<T, OpError>;
+
+/// A scan looks at the clock after this many entries.
+const ENTRIES_PER_LOOK: usize = 1024;
 
 impl Session {
     pub(crate) fn new(store: Store, mode: Mode, deadline: Option<Instant>) -> Self {
@@ -75,12 +81,7 @@ impl Session {
     /// Gives the value under `key` to `out` and returns true; false if there is none.
     ///
     /// Errors: `TooLarge` for a key over 4 KiB; what the store reports.
-    pub fn get(
-        &mut self,
-        ns: NamespaceId,
-        key: &[u8],
-        mut out: impl FnMut(&[u8]),
-    ) -> Result<bool> {
+    pub fn get(&mut self, ns: NamespaceId, key: &[u8], mut out: impl FnMut(&[u8])) -> Result<bool> {
         check_key(key)?;
         self.begin()?;
         if !self.overlay.is_empty() {
@@ -170,7 +171,8 @@ impl Session {
     }
 
     /// Visits the entries of a range in order, own writes included, until the
-    /// visitor breaks off.
+    /// visitor breaks off. A long one ends at the session's deadline
+    /// ([`OpError::Overdue`]): no runtime can interrupt a guest in here.
     pub fn scan(
         &mut self,
         ns: NamespaceId,
@@ -195,6 +197,9 @@ impl Session {
             own: OwnWrites::new(self.overlay.range(ns, range), order),
             order,
             visit,
+            deadline: self.deadline,
+            looked_at: 0,
+            overdue: false,
             bad: None,
             ended: false,
         };
@@ -204,12 +209,13 @@ impl Session {
         if scanned.is_ok() {
             merge.rest();
         }
-        let bad = merge.bad.take();
+        let (bad, overdue) = (merge.bad.take(), merge.overdue);
         drop(merge);
         match (scanned, bad) {
-            (Ok(()), None) => Ok(()),
-            (Ok(()), Some(error)) => Err(error.into()),
             (Err(error), _) => Err(self.failed(error)),
+            (Ok(()), Some(error)) => Err(error.into()),
+            (Ok(()), None) if overdue => Err(OpError::Overdue),
+            (Ok(()), None) => Ok(()),
         }
     }
 
@@ -281,6 +287,14 @@ impl Session {
         self.deadline
     }
 
+    /// `Overdue` if the deadline has passed, for work of many operations.
+    pub fn on_time(&self) -> Result<()> {
+        if is_over(self.deadline) {
+            return Err(OpError::Overdue);
+        }
+        Ok(())
+    }
+
     fn alive(&self) -> Result<()> {
         match self.doom {
             Some(_) => Err(OpError::Doomed),
@@ -344,6 +358,10 @@ impl std::fmt::Debug for Session {
     }
 }
 
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|at| Instant::now() >= at)
+}
+
 fn check_key(key: &[u8]) -> std::result::Result<(), Error> {
     if key.len() > limits::KEY_BYTES {
         return Err(named(
@@ -401,14 +419,19 @@ struct Merge<'a, 'v> {
     own: OwnWrites<'a>,
     order: Order,
     visit: &'a mut Visit<'v>,
+    deadline: Option<Instant>,
+    /// Entries so far, hidden ones included.
+    looked_at: usize,
+    overdue: bool,
     bad: Option<Error>,
-    /// The visitor broke off, or a stored entry was bad.
+    /// The visitor broke off, a stored entry was bad, or time is over.
     ended: bool,
 }
 
 impl Merge<'_, '_> {
     /// The store shows an entry: own writes before it come first.
     fn stored(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
+        self.look_at_the_clock()?;
         while let Some((own, write)) = self.own.next {
             let before = match self.order {
                 Order::Forward => own.cmp(key),
@@ -439,10 +462,21 @@ impl Merge<'_, '_> {
     }
 
     fn show_own(&mut self, key: &[u8], write: &Write) -> ControlFlow<()> {
+        self.look_at_the_clock()?;
         match write {
             Write::Put(value) => self.show(key, value),
             Write::Delete => ControlFlow::Continue(()),
         }
+    }
+
+    fn look_at_the_clock(&mut self) -> ControlFlow<()> {
+        self.looked_at += 1;
+        if self.looked_at.is_multiple_of(ENTRIES_PER_LOOK) && is_over(self.deadline) {
+            self.overdue = true;
+            self.ended = true;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 
     fn show(&mut self, key: &[u8], physical: &[u8]) -> ControlFlow<()> {
@@ -457,4 +491,3 @@ impl Merge<'_, '_> {
         flow
     }
 }
-

@@ -23,9 +23,7 @@ use std::time::Instant;
 
 use wasm_storage_abi::Kind;
 
-use crate::backend::{
-    Backend, Capabilities, CommitId, Mode, NamespaceId, NamespaceName, Outcome,
-};
+use crate::backend::{Backend, Capabilities, CommitId, Mode, NamespaceId, NamespaceName, Outcome};
 use crate::error::Error;
 use crate::session::Session;
 

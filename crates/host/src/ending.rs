@@ -97,7 +97,9 @@ impl Invocation {
                     trap: match guest {
                         GuestEnd::Returned => None,
                         GuestEnd::Trapped(text) => Some(text),
-                        GuestEnd::Deadline(limit) => Some(GuestFailure::Deadline(limit).to_string()),
+                        GuestEnd::Deadline(limit) => {
+                            Some(GuestFailure::Deadline(limit).to_string())
+                        }
                     },
                 };
                 return Attempt::Commit(session, Ok(reply));

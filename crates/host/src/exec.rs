@@ -3,13 +3,17 @@
 //! Operations run in order; each has a reply with a status of its own. With
 //! `STOP_ON_ERROR` the first that fails is the last one run; with `ATOMIC` it also
 //! undoes all those before it. NOT_FOUND is an answer, not a failure.
+//!
+//! Invariant: all replies together fit into 64 MiB. Room for the status of every
+//! operation is kept free, so one whose answer would not fit does nothing and is
+//! TOO_LARGE, alone.
 
 use wasm_storage_abi::wire::exec as flag;
 use wasm_storage_abi::{Kind, limits};
 use wasm_storage_codec::exec::{Body, Command, CommandError, Operation, ReplyWriter};
 use wasm_storage_engine::{Error, NamespaceId, OpError, Session};
 
-use crate::invocation::{Invocation, status_of};
+use crate::invocation::{Invocation, refuse_raw, status_of};
 
 /// Runs a command; its replies.
 pub(crate) fn run(call: &mut Invocation, command: &[u8]) -> Result<Vec<u8>, OpError> {
@@ -22,25 +26,25 @@ pub(crate) fn run(call: &mut Invocation, command: &[u8]) -> Result<Vec<u8>, OpEr
     let mut bytes = Vec::new();
     let mut replies = ReplyWriter::new(&mut bytes);
     let mut failed = false;
+    let mut kept_free = command.count() * flag::REPLY_HEADER_BYTES;
     for operation in command.operations() {
+        // No runtime can interrupt the guest in here.
+        call.session.on_time()?;
+        let room = limits::PARKED_BYTES.saturating_sub(replies.len() + kept_free);
+        kept_free -= flag::REPLY_HEADER_BYTES;
         let done = operation
             .map_err(|error| bad_command(error).into())
-            .and_then(|operation| one(call, &operation, limits::PARKED_BYTES - replies.len()));
+            .and_then(|operation| one(call, &operation, room));
         let (status, reply) = match done {
             Ok(done) => done,
-            Err(OpError::Doomed) => return Err(OpError::Doomed),
             Err(OpError::Failed(error)) => match error.kind().status() {
                 Some(status) => (status, Vec::new()),
                 None => return Err(error.into()),
             },
+            Err(ended) => return Err(ended),
         };
-        failed = status < 0 && status != status_of(Kind::NotFound);
-        if !replies.fits(reply.len(), limits::PARKED_BYTES) {
-            let limit = limits::PARKED_BYTES;
-            let needed = replies.len() + reply.len();
-            return Err(Error::too_large("the reply of one exec", limit, needed).into());
-        }
         replies.push(status, &reply);
+        failed = status < 0 && status != status_of(Kind::NotFound);
         if failed && (command.has(flag::STOP_ON_ERROR) || savepoint.is_some()) {
             break;
         }
@@ -95,6 +99,7 @@ fn one(call: &mut Invocation, operation: &Operation<'_>, room: usize) -> Result<
         }
         Body::Delete { existed } => {
             let reply = if existed {
+                check_room(1, room)?;
                 vec![u8::from(session.has(ns, key)?.is_some())]
             } else {
                 Vec::new()
@@ -103,6 +108,8 @@ fn one(call: &mut Invocation, operation: &Operation<'_>, room: usize) -> Result<
             Ok((0, reply))
         }
         Body::Add { delta } => {
+            refuse_raw(key)?;
+            check_room(size_of_val(&delta), room)?;
             let sum = session.add(ns, key, delta)?;
             Ok((0, sum.to_le_bytes().to_vec()))
         }
@@ -113,7 +120,8 @@ fn one(call: &mut Invocation, operation: &Operation<'_>, room: usize) -> Result<
         }
         Body::Scan { spec } => {
             let mut page = Vec::new();
-            crate::scan::page(session, ns, spec, limits::PAGE_BYTES, &mut page)?;
+            crate::scan::page(session, ns, spec, room, &mut page)?;
+            check_room(page.len(), room)?;
             Ok((0, page))
         }
         Body::Ttl(_) => Err(unsupported("TTL").into()),
@@ -144,10 +152,16 @@ fn read(
             value = Some(stored.to_vec());
         }
     })?;
-    match over {
-        Some(actual) => Err(Error::too_large("for this exec, a value", room, actual).into()),
-        None => Ok(value),
+    check_room(over.unwrap_or(0), room)?;
+    Ok(value)
+}
+
+/// Whether an answer fits behind the replies so far.
+fn check_room(needed: usize, room: usize) -> Result<(), OpError> {
+    if needed > room {
+        return Err(Error::too_large("for the rest of this exec, a reply", room, needed).into());
     }
+    Ok(())
 }
 
 fn unsupported(what: &str) -> Error {

@@ -3,9 +3,9 @@
 //!
 //! A status is `>= 0`, or the negative code of a [`Kind`]. A [`Trap`] ends the guest.
 //!
-//! Invariant: after `finish` or `abort` the session is sealed; every import but
-//! `info` traps. A parked result belongs to the last call that answered one:
-//! every import but `fetch`, `info` and `error_text` drops it.
+//! Invariant: after `finish` or `abort`, and once it is doomed, the session is
+//! sealed; every import but `info` traps. A parked result belongs to the last call
+//! that answered one: every import but `fetch`, `info` and `error_text` drops it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +62,10 @@ impl Invocation {
     /// Opens an invocation over a session.
     ///
     /// Errors: `TooLarge` for an input over 64 MiB; the session comes back.
+    #[expect(
+        clippy::result_large_err,
+        reason = "once in an invocation, and rarely then"
+    )]
     pub fn new(session: Session, options: InvocationOptions) -> Result<Self, (Session, Error)> {
         if options.input.len() > limits::INPUT_BYTES {
             let actual = options.input.len();
@@ -131,9 +135,11 @@ impl Invocation {
                 None => parked = Parked::Bytes(value.to_vec()),
             }
         });
-        self.parked = parked;
         match found {
-            Ok(true) => Ok(length(full)),
+            Ok(true) => {
+                self.parked = parked;
+                Ok(length(full))
+            }
             Ok(false) => Ok(status_of(Kind::NotFound)),
             Err(error) => self.answer(Err(error)),
         }
@@ -262,8 +268,11 @@ impl Invocation {
             let limit = limits::NAMESPACE_NAME_BYTES;
             return Err(Error::too_large("a namespace name", limit, name.len()));
         }
-        let name = String::from_utf8_lossy(name);
-        let ns = *self.grants.get(&*name).ok_or_else(|| {
+        let granted = std::str::from_utf8(name)
+            .ok()
+            .and_then(|name| self.grants.get(name));
+        let ns = *granted.ok_or_else(|| {
+            let name = String::from_utf8_lossy(name);
             let message = format!("namespace {name:?} is not granted to this call");
             Error::new(Kind::Denied, message)
         })?;
@@ -321,9 +330,7 @@ impl Invocation {
         if let Err(trap) = self.enter("abort") {
             return trap;
         }
-        let shown = message
-            .get(..limits::ERROR_TEXT_BYTES)
-            .unwrap_or(message);
+        let shown = message.get(..limits::ERROR_TEXT_BYTES).unwrap_or(message);
         self.end = End::Aborted(String::from_utf8_lossy(shown).into_owned());
         Trap::Aborted
     }
@@ -407,6 +414,7 @@ impl Invocation {
 
     fn enter_keeping_parked(&mut self, import: &'static str) -> Result<(), Trap> {
         match self.end {
+            End::Running if self.session.is_doomed() => Err(Trap::Doomed),
             End::Running => Ok(()),
             End::Finished(_) | End::Failed(_) => Err(Trap::Finished { import }),
             End::Aborted(_) => Err(Trap::Aborted),
@@ -443,6 +451,7 @@ impl Invocation {
         match result {
             Ok(status) => Ok(status),
             Err(OpError::Doomed) => Err(Trap::Doomed),
+            Err(OpError::Overdue) => Err(Trap::Overdue),
             Err(OpError::Failed(error)) => match error.kind().status() {
                 Some(status) => {
                     self.error = shortened(error.to_string());
@@ -482,7 +491,7 @@ fn minted_key(number: i64) -> [u8; 10] {
 }
 
 /// Values of the raw key spaces have no header, so nothing there is an i64 entry.
-fn refuse_raw(key: &[u8]) -> Result<(), OpError> {
+pub(crate) fn refuse_raw(key: &[u8]) -> Result<(), OpError> {
     if key.starts_with(&keyspace::LEGACY) || key.starts_with(&keyspace::WASI) {
         let message = "entries of the imports of 2020 and of wasi:keyvalue have no type";
         return Err(Error::new(Kind::TypeMismatch, message).into());
@@ -496,4 +505,3 @@ fn savepoint_id(handle: i32) -> Result<SavepointId, OpError> {
         Error::new(Kind::InvalidArgument, message).into()
     })
 }
-

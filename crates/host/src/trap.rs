@@ -33,6 +33,8 @@ pub enum Trap {
     Aborted,
     /// The invocation can no longer commit and must run again.
     Doomed,
+    /// The invocation's deadline passed within a host call.
+    Overdue,
     /// A defect of the host.
     Internal(Error),
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Trap {
             Trap::Finished { import } => write!(f, "{import}: called after finish"),
             Trap::Aborted => f.write_str("the guest aborted the call"),
             Trap::Doomed => f.write_str("the call cannot commit any more"),
+            Trap::Overdue => f.write_str("the deadline of the call has passed"),
             Trap::Internal(error) => write!(f, "defect in the host: {error}"),
         }
     }

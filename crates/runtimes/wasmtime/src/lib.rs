@@ -36,4 +36,4 @@ mod runtime;
 pub use linker::{StorageState, add_to_linker};
 pub use module::{LoadError, Module};
 pub use runtime::{Answer, Call, CallError, Runtime, RuntimeOptions};
-pub use wasmtime::{Val, ValType};
+pub use wasmtime::{FuncType, Val, ValType};

@@ -1,5 +1,8 @@
 //! What a guest may use: memory, by a limiter that also remembers what it refused,
 //! and time, by epochs that a thread counts.
+//!
+//! Invariant: all memories of a guest together stay within its limit, as do all
+//! its tables; a module may have as many as it likes.
 
 use std::thread;
 use std::time::Duration;
@@ -26,25 +29,33 @@ pub(crate) fn start_ticking(engine: &Engine) -> std::io::Result<()> {
 
 /// How many epochs from now a deadline is: never too early.
 pub(crate) fn ticks(left: Duration) -> u64 {
+    // Wasmtime adds it to the present epoch: half the range is beyond any wait.
+    const MOST: u64 = u64::MAX / 2;
     let ticks = left.as_nanos().div_ceil(TICK.as_nanos());
-    u64::try_from(ticks).unwrap_or(u64::MAX / 2) + 1
+    u64::try_from(ticks).unwrap_or(MOST).min(MOST) + 1
 }
 
-/// Elements that a guest's tables may have, all together a few MiB.
+/// Elements that a guest's tables may have together: 8 MiB.
 const TABLE_ELEMENTS: usize = 1 << 20;
 
 /// Refuses memory over the limit, and remembers it for the message.
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {
     limit: usize,
+    /// Bytes of all memories.
+    used: usize,
     refused: Option<usize>,
+    /// Elements of all tables.
+    elements: usize,
 }
 
 impl MemoryLimiter {
     pub(crate) fn new(limit: usize) -> Self {
         MemoryLimiter {
             limit,
+            used: 0,
             refused: None,
+            elements: 0,
         }
     }
 
@@ -62,25 +73,41 @@ impl MemoryLimiter {
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let granted = desired <= self.limit;
-        if !granted {
-            self.refused = Some(desired);
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // It fails for the memory's own maximum, whatever is said here.
+            return Ok(false);
         }
-        Ok(granted)
+        let used = grown(self.used, current, desired);
+        if used > self.limit {
+            self.refused = Some(used);
+            return Ok(false);
+        }
+        self.used = used;
+        Ok(true)
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        let elements = grown(self.elements, current, desired);
+        if elements > TABLE_ELEMENTS || maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.elements = elements;
+        Ok(true)
     }
+}
+
+/// The sum of all after one has grown from `current` to `desired`.
+fn grown(all: usize, current: usize, desired: usize) -> usize {
+    all.saturating_sub(current).saturating_add(desired)
 }
 
 #[cfg(test)]
@@ -102,5 +129,6 @@ mod tests {
         assert_eq!(ticks(Duration::ZERO), 1);
         assert_eq!(ticks(TICK), 2);
         assert_eq!(ticks(TICK + Duration::from_nanos(1)), 3);
+        assert_eq!(ticks(Duration::MAX), (1 << 63));
     }
 }

@@ -63,8 +63,9 @@ fn with_memory<T, R>(
         Some(memory) => memory,
         None => {
             let found = caller.get_export("memory").and_then(Extern::into_memory);
-            let memory = found.ok_or_else(|| {
-                wasmtime::Error::msg(format!("{import}: the module exports no memory"))
+            let plain = found.filter(|memory| !memory.ty(&caller).is_64());
+            let memory = plain.ok_or_else(|| {
+                wasmtime::Error::msg(format!("{import}: the module exports no 32-bit memory"))
             })?;
             state(caller.data_mut()).memory = Some(memory);
             memory

@@ -128,6 +128,7 @@ impl Runtime {
         let mut config = Config::new();
         config.epoch_interruption(true);
         if let Some(folder) = &options.cache {
+            let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
             private_folder(folder)?;
             let mut cache = CacheConfig::new();
             cache.with_directory(folder);
@@ -242,13 +243,14 @@ fn run(
 
 /// Says why the guest's code did not return.
 fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration) -> GuestEnd {
-    if let Some(wasmtime::Trap::Interrupt) = error.downcast_ref() {
-        return GuestEnd::Deadline(deadline);
-    }
     let mut text = match (
         error.downcast_ref::<Trap>(),
         error.downcast_ref::<wasmtime::Trap>(),
     ) {
+        // In a host call, or in the guest's own code.
+        (Some(Trap::Overdue), _) | (_, Some(wasmtime::Trap::Interrupt)) => {
+            return GuestEnd::Deadline(deadline);
+        }
         (Some(trap), _) => trap.to_string(),
         (None, Some(trap)) => trap.to_string(),
         (None, None) => crate::module::causes(error),
@@ -262,16 +264,7 @@ fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration
 
 fn check_function(module: &Module, call: &Call) -> Result<(), CallError> {
     let name = &call.function;
-    let found = module.functions().find(|(export, _)| export == name);
-    let Some((_, ty)) = found else {
-        let mut exported: Vec<&str> = module.functions().map(|(name, _)| name).collect();
-        exported.sort_unstable();
-        return Err(CallError::Usage(format!(
-            "{}: exports no function {name:?}; it has: {}",
-            module.name(),
-            exported.join(", "),
-        )));
-    };
+    let ty = module.function(name)?;
     let wants: Vec<_> = ty.params().collect();
     let fits = wants.len() == call.args.len()
         && wants.iter().zip(&call.args).all(|(want, arg)| {
@@ -308,15 +301,33 @@ fn type_name(value: &Val) -> String {
 }
 
 /// Makes a folder that only this user may enter: what is in it is run as machine code.
+///
+/// Errors: `Denied` for a folder that others could write to so far, since what is
+/// in it may be theirs.
 fn private_folder(folder: &Path) -> Result<(), Error> {
     let failed = |error: std::io::Error| {
         let message = format!("{}: the cache of compiled modules", folder.display());
         Error::with_source(Kind::Io, message, error)
     };
+    #[cfg(not(unix))]
     std::fs::create_dir_all(folder).map_err(failed)?;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+        const WRITABLE_BY_OTHERS: u32 = 0o022;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(folder).map_err(failed)?;
+        let metadata = std::fs::metadata(folder).map_err(failed)?;
+        if metadata.permissions().mode() & WRITABLE_BY_OTHERS != 0 {
+            return Err(Error::new(
+                Kind::Denied,
+                format!(
+                    "{}: not used as the cache of compiled modules, because others may write to it; name a folder of its own",
+                    folder.display()
+                ),
+            ));
+        }
         let private = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(folder, private).map_err(failed)?;
     }
