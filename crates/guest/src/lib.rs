@@ -4,7 +4,7 @@
 //! exported call is one transaction: what it has stored becomes visible and durable
 //! together when the call returns, and nothing of it stays if the call traps,
 //! panics or fails. Calls that run at the same time behave as if they ran one
-//! after the other; the host runs the loser of a conflict again where it can.
+//! after the other.
 //!
 //! ```
 //! use rust_storage_interface_library as storage;
