@@ -31,6 +31,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Usage(_) => exit::USAGE,
+            Failure::Guest(GuestFailure::Defect(_)) => exit::STORE,
             Failure::Guest(_) | Failure::Missing(_) => exit::GUEST,
             Failure::Opening(_) | Failure::Output(_) => exit::STORE,
             Failure::Store(error) => error.kind().exit_code(),
@@ -115,6 +116,12 @@ mod tests {
             let failure = Failure::from(CallError::Store(Error::new(kind, "text")));
             assert_eq!(failure.exit_code(), code, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn a_defect_of_the_host_is_not_the_guests_fault() {
+        let failure = Failure::Guest(GuestFailure::Defect("text".into()));
+        assert_eq!(failure.exit_code(), 3);
     }
 
     #[test]

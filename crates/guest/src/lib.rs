@@ -61,6 +61,9 @@ compile_error!(
      build for wasm32-unknown-unknown or wasm32-wasip1"
 );
 
+// The way of one call, `store::store_string`: `store` (the function) → `plain` (or `host`, for the
+// `try_` forms: the same with an `Error`) → `value` (the bytes of the entry) → `sys` (the import).
+// What comes back is a length, a handle or a negative status; `host` and `plain` sort it.
 extern crate alloc;
 #[cfg(not(target_family = "wasm"))]
 extern crate std;

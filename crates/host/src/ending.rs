@@ -38,6 +38,8 @@ pub enum GuestEnd {
     Trapped(String),
     /// It was stopped: it had not returned after this time.
     Deadline(Duration),
+    /// It was stopped by a defect of the host.
+    Defect(String),
 }
 
 /// What a call that committed answers.
@@ -62,6 +64,8 @@ pub enum GuestFailure {
     Deadline(Duration),
     /// Another invocation was faster; the text says where.
     Conflict,
+    /// The guest was stopped by a defect of the host.
+    Defect(String),
 }
 
 impl fmt::Display for GuestFailure {
@@ -74,6 +78,7 @@ impl fmt::Display for GuestFailure {
                 write!(f, "the guest was not done after {limit:?} and was stopped")
             }
             GuestFailure::Conflict => f.write_str("another call was faster"),
+            GuestFailure::Defect(text) => write!(f, "defect in the host: {text}"),
         }
     }
 }
@@ -96,7 +101,7 @@ impl Invocation {
                     result: Some(result),
                     trap: match guest {
                         GuestEnd::Returned => None,
-                        GuestEnd::Trapped(text) => Some(text),
+                        GuestEnd::Trapped(text) | GuestEnd::Defect(text) => Some(text),
                         GuestEnd::Deadline(limit) => {
                             Some(GuestFailure::Deadline(limit).to_string())
                         }
@@ -111,6 +116,7 @@ impl Invocation {
             (End::Aborted(text), _) => GuestFailure::Aborted(text),
             (End::Running, GuestEnd::Trapped(text)) => GuestFailure::Trapped(text),
             (End::Running, GuestEnd::Deadline(limit)) => GuestFailure::Deadline(limit),
+            (End::Running, GuestEnd::Defect(text)) => GuestFailure::Defect(text),
         };
         Attempt::Rollback(session, Err(failure))
     }

@@ -251,8 +251,15 @@ fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration
         (Some(Trap::Overdue), _) | (_, Some(wasmtime::Trap::Interrupt)) => {
             return GuestEnd::Deadline(deadline);
         }
+        (Some(Trap::Internal(defect)), _) => return GuestEnd::Defect(defect.to_string()),
         (Some(trap), _) => trap.to_string(),
-        (None, Some(trap)) => trap.to_string(),
+        // "the guest trapped" stands before it.
+        (None, Some(trap)) => {
+            let text = trap.to_string();
+            text.strip_prefix("wasm trap: ")
+                .unwrap_or(&text)
+                .to_string()
+        }
         (None, None) => crate::module::causes(error),
     };
     if let Some(explanation) = memory.explanation() {
