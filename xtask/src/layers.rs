@@ -31,6 +31,8 @@ const BACKENDS: Knows = Always("crates/backends/*");
 const CONNECT: Knows = Always("crates/connect");
 const HOST: Knows = Always("crates/host");
 const RUNTIMES: Knows = Always("crates/runtimes/*");
+const CLI: Knows = Always("crates/cli");
+const TESTKIT: Knows = Always("crates/testkit");
 const OPTIONAL_HOST: Knows = Optional("crates/host");
 const NATIVE_ENGINE: Knows = Natively("crates/engine");
 const NATIVE_HOST: Knows = Natively("crates/host");
@@ -52,6 +54,12 @@ const TABLE: &[Layer] = &[
     Layer(
         "crates/cli",
         &[ABI, CODEC, ENGINE, BACKENDS, CONNECT, HOST, RUNTIMES],
+    ),
+    Layer(
+        "stress",
+        &[
+            ABI, CODEC, ENGINE, BACKENDS, CONNECT, HOST, RUNTIMES, CLI, TESTKIT,
+        ],
     ),
     Layer("xtask", &[]),
 ];

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+mod bench;
+mod crash;
 mod demo;
 mod error;
 mod guests;
@@ -15,7 +17,9 @@ mod process;
 mod setup;
 mod sizes;
 mod stages;
+mod stress;
 mod test;
+mod torn;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -48,11 +52,17 @@ enum Task {
         /// Stages to run, in their own order; none: all
         stages: Vec<Stage>,
     },
+    /// Measure rows of the performance goals and keep them in docs/performance.md
+    Bench(bench::Arguments),
     /// Show the whole thing at work on the command line, and check it
     Demo {
         /// Texts to count words in; none: the licence texts of this machine
         files: Vec<PathBuf>,
     },
+    /// Open stores whose last write is torn; the last line counts what was lost
+    Torn(torn::Arguments),
+    /// Kill processes that write; the last line counts what was lost, partial or doubled
+    Crash(crash::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +83,9 @@ fn run(task: &Task) -> error::Result<()> {
         Task::Sizes => sizes::run(&workspace),
         Task::CheckLayers => layers::run(&workspace),
         Task::Test { stages } => test::run(&workspace, stages),
+        Task::Bench(arguments) => bench::run(&workspace, arguments),
         Task::Demo { files } => demo::run(&workspace, files),
+        Task::Torn(arguments) => torn::run(&workspace, arguments),
+        Task::Crash(arguments) => crash::run(&workspace, arguments),
     }
 }

@@ -77,6 +77,13 @@ pub(crate) struct Held<K> {
     kv: K,
 }
 
+impl<K> Held<K> {
+    /// The engine.
+    pub(crate) fn engine(&self) -> &K {
+        &self.kv
+    }
+}
+
 impl<K: OrderedKv> OrderedKv for Held<K> {
     type Snapshot = K::Snapshot;
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `memory:` | a new one in memory, lost with the process | |
 //! | `fjall:PATH`, or a bare path | a folder, one process at a time ([`wasm_storage_fjall`]) | `fjall` (default) |
+//! | `redb:PATH` | a file, one process at a time ([`wasm_storage_redb`]) | `redb` (default) |
 //!
 //! A scheme is two letters or more before a colon, so `C:\data` is a path; a path
 //! that looks like a URL is written `fjall:PATH` or `./PATH`.
@@ -11,6 +12,9 @@
 //! A store that another process holds is waited for, [`Options::wait`] long; then
 //! the error names the path and the process, from an advisory file beside the
 //! store (`holder`).
+//!
+//! A store to which a write failed is refused until somebody has looked at it:
+//! [`verify`], [`accept`].
 //!
 //! ```
 //! use wasm_storage_connect::{Options, open};
@@ -24,13 +28,18 @@
 //! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(feature = "fjall"),
-    allow(rustdoc::broken_intra_doc_links, reason = "the backend is not there")
+    not(all(feature = "fjall", feature = "redb")),
+    allow(rustdoc::broken_intra_doc_links, reason = "a backend is not there")
+)]
+#![cfg_attr(
+    not(any(feature = "fjall", feature = "redb")),
+    allow(dead_code, reason = "there is no embedded engine to open")
 )]
 
-#[cfg(feature = "fjall")]
+mod embedded;
 mod holder;
 mod url;
+mod verify;
 
 use std::time::Duration;
 
@@ -38,7 +47,10 @@ use wasm_storage_engine::kv::OrderedKv;
 use wasm_storage_engine::memory::MemoryKv;
 use wasm_storage_engine::{Coordinator, Durability, Error, Store};
 
+use embedded::{Embedded, Purpose, With};
+use holder::Held;
 use url::Target;
+pub use verify::{Report, accept, discard_damaged, verify};
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,41 +81,51 @@ pub fn check(url: &str) -> Result<(), Error> {
     url::parse(url).map(drop)
 }
 
+/// A store, and what its owner should hear of.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// What happened while it was opened, each a sentence: that an unfinished last
+    /// write was cut off. Mostly empty.
+    pub notes: Vec<String>,
+}
+
 /// Opens the store that `url` names.
 ///
 /// Errors: `InvalidArgument` for a URL or a path where no store can be, or none is
 /// and `options.create` is false; `Unsupported` for a backend that this program
 /// was built without, or a durability that it cannot make true; `Unavailable` if
-/// another process holds the store to the end of `options.wait`; `Corrupt`; `Io`.
+/// another process holds the store to the end of `options.wait`; `Corrupt`, also
+/// for a store that must be checked first ([`verify`]); `Io`.
 pub fn open(url: &str, options: &Options) -> Result<Store, Error> {
+    Ok(open_with_notes(url, options)?.store)
+}
+
+/// The same as [`open`], with what happened.
+pub fn open_with_notes(url: &str, options: &Options) -> Result<Opened, Error> {
     match url::parse(url)? {
-        Target::Memory => coordinate(MemoryKv::new(), options),
-        Target::Fjall(path) => open_fjall(path, options),
+        Target::Memory => Ok(Opened {
+            store: coordinate(MemoryKv::new(), options)?,
+            notes: Vec::new(),
+        }),
+        place => embedded::open(place, options, Purpose::Use, Coordinate(options)),
     }
 }
 
-#[cfg(feature = "fjall")]
-fn open_fjall(path: std::path::PathBuf, options: &Options) -> Result<Store, Error> {
-    use wasm_storage_fjall::{Config, Fjall};
+/// Makes a [`Store`] of an embedded engine.
+struct Coordinate<'a>(&'a Options);
 
-    let config = Config {
-        create: options.create,
-        ..Config::new(path)
-    };
-    let kv = holder::open(&config.path, options.wait, || Fjall::open(&config))?;
-    coordinate(kv, options)
-}
+impl With for Coordinate<'_> {
+    type Output = Opened;
 
-#[cfg(not(feature = "fjall"))]
-fn open_fjall(path: std::path::PathBuf, _options: &Options) -> Result<Store, Error> {
-    Err(Error::new(
-        wasm_storage_engine::Kind::Unsupported,
-        format!(
-            "{}: this program was built without fjall; \
-             build it with the feature \"fjall\" of wasm-storage-connect",
-            path.display()
-        ),
-    ))
+    fn with<K: Embedded>(self, kv: Held<K>) -> Result<Opened, Error> {
+        let notes = kv.engine().notes();
+        Ok(Opened {
+            store: coordinate(kv, self.0)?,
+            notes,
+        })
+    }
 }
 
 fn coordinate(kv: impl OrderedKv, options: &Options) -> Result<Store, Error> {

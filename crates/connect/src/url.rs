@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use wasm_storage_engine::{Error, Kind};
 
 /// The URLs that there are, as messages show them.
-const KNOWN: &str = "memory:, fjall:PATH, or a path";
+const KNOWN: &str = "memory:, fjall:PATH, redb:PATH, or a path";
 
 /// What a URL names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Memory,
     Fjall(PathBuf),
+    Redb(PathBuf),
 }
 
 /// Reads a URL.
@@ -31,13 +32,16 @@ pub(crate) fn parse(url: &str) -> Result<Target, Error> {
     match scheme.to_ascii_lowercase().as_str() {
         "memory" if rest.is_empty() => Ok(Target::Memory),
         "memory" => bad(format!("{url:?}: memory: takes nothing after the colon")),
-        "fjall" if rest.is_empty() => bad(format!("{url:?}: the path is missing: fjall:PATH")),
+        name @ ("fjall" | "redb") if rest.is_empty() => {
+            bad(format!("{url:?}: the path is missing: {name}:PATH"))
+        }
         // `fjall://data` would be the folder /data, which nobody means by it.
-        "fjall" if rest.starts_with("//") => bad(format!(
-            "{url:?}: a path follows the colon at once: fjall:{}",
+        name @ ("fjall" | "redb") if rest.starts_with("//") => bad(format!(
+            "{url:?}: a path follows the colon at once: {name}:{}",
             rest.trim_start_matches('/')
         )),
         "fjall" => Ok(Target::Fjall(rest.into())),
+        "redb" => Ok(Target::Redb(rest.into())),
         _ => bad(format!(
             "{url:?}: there is no backend {scheme:?}; known are {KNOWN} \
              (a path with a colon is written ./{url})"
@@ -68,6 +72,9 @@ mod tests {
             ("fjall:data", fjall("data")),
             ("fjall:/var/data", fjall("/var/data")),
             ("fjall:a:b", fjall("a:b")),
+            ("redb:data", Target::Redb("data".into())),
+            ("REDB:/var/a:b", Target::Redb("/var/a:b".into())),
+            ("redb", fjall("redb")),
             ("data", fjall("data")),
             ("memory", fjall("memory")),
             ("./fjall:data", fjall("./fjall:data")),
@@ -84,9 +91,14 @@ mod tests {
     #[test]
     fn a_url_that_names_none_is_refused_with_what_there_is() {
         for (url, text) in [
-            ("", "is empty; known are memory:, fjall:PATH, or a path"),
+            (
+                "",
+                "is empty; known are memory:, fjall:PATH, redb:PATH, or a path",
+            ),
             ("memory:data", "memory: takes nothing"),
-            ("fjall:", "fjall:PATH"),
+            ("fjall:", "missing: fjall:PATH"),
+            ("redb:", "missing: redb:PATH"),
+            ("redb://data", "at once: redb:data"),
             ("fjall://data", "at once: fjall:data"),
             (
                 "redis://host",

@@ -101,6 +101,21 @@ fn a_store_is_kept_and_a_bare_path_means_fjall() {
     }
 }
 
+#[cfg(feature = "redb")]
+#[test]
+fn a_redb_store_is_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let url = format!("redb:{}", path.display());
+    let store = open(&url, &Options::default()).unwrap();
+    assert_eq!(store.capabilities().name, "redb");
+    put(&store, b"key", b"value");
+    drop(store);
+    assert!(path.is_file());
+    let store = open(&url, &Options::default()).unwrap();
+    assert_eq!(get(&store, b"key").as_deref(), Some(&b"value"[..]));
+}
+
 #[cfg(feature = "fjall")]
 #[test]
 fn without_create_a_missing_store_is_an_error_and_not_made() {

@@ -6,6 +6,7 @@
 //! | `sessions` | what every [`Store`](wasm_storage_engine::Store) must do: [`conformance::store`] |
 //! | [`model`] | random operations, compared with a `BTreeMap` |
 //! | [`fault`] | an engine whose writes fail, panic or wait on command |
+//! | [`torn`] | what a power failure leaves of a write, by the thousand |
 //! | [`guests`] | where the guest programs are that the tests run |
 //!
 //! A backend's `tests/conformance.rs` makes an empty store for each case and
@@ -25,3 +26,4 @@ pub mod guests;
 pub mod model;
 mod sessions;
 mod support;
+pub mod torn;

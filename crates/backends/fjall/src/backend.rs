@@ -23,7 +23,7 @@
 
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -36,7 +36,9 @@ use wasm_storage_engine::kv::{ApplyError, Batch, OrderedKv, Snapshot};
 use wasm_storage_engine::{Capabilities, Durability, Error, KeyRange, Kind, Order, Visit};
 
 use crate::config::Config;
-use crate::{SCHEME, error, folder};
+use crate::folder::{self, Prepared};
+use crate::repair::Repair;
+use crate::{SCHEME, error, mark};
 
 /// The only keyspace.
 const DATA: &str = "data";
@@ -72,6 +74,9 @@ pub struct Fjall {
     path: Arc<Path>,
     db: Database,
     data: Keyspace,
+    prepared: Prepared,
+    /// Whether a write has failed, so that the store is marked.
+    failed: Mutex<bool>,
 }
 
 /// A state of a [`Fjall`] store. It keeps the folder locked while it lives.
@@ -90,7 +95,7 @@ impl Fjall {
     pub fn open(config: &Config) -> Result<Self, Error> {
         let path: PathBuf = config.path.clone();
         let failed = |error| error::at(&path, "opening the store", error);
-        folder::prepare(&path, config.create)?;
+        let prepared = folder::prepare(config)?;
         let db = Database::builder(&path)
             .worker_threads(config.worker_threads.max(1))
             .cache_size(config.cache_bytes)
@@ -116,6 +121,52 @@ impl Fjall {
             path: path.into(),
             db,
             data,
+            prepared,
+            failed: Mutex::default(),
+        })
+    }
+
+    /// What was cut off the journal when the store was opened.
+    pub fn repair(&self) -> Option<&Repair> {
+        self.prepared.repair.as_ref()
+    }
+
+    /// Why an earlier opening has marked the store; `None` if it has not.
+    pub fn mark(&self) -> Option<&str> {
+        self.prepared.mark.as_deref()
+    }
+
+    /// Takes the mark from the store, after everything in it has been looked at.
+    /// Does nothing where there is none.
+    ///
+    /// Errors: `Unavailable` if a write of this opening failed; `Io`.
+    pub fn accept(&self) -> Result<(), Error> {
+        if *self.failed() {
+            return Err(error::plain(
+                Kind::Unavailable,
+                &self.path,
+                "a write failed since the store was opened; reopen it and check it again",
+            ));
+        }
+        mark::remove(&self.path)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, bool> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The outcome of a write that failed: the store is marked before anybody hears
+    /// of it.
+    fn unknown(&self, error: Error) -> ApplyError {
+        let mut failed = self.failed();
+        if *failed {
+            return ApplyError::Unknown(error);
+        }
+        let marked = mark::set(&self.path, &error);
+        *failed = true;
+        ApplyError::Unknown(match marked {
+            Ok(()) => error,
+            Err(unmarked) => error::unmarked(error, unmarked),
         })
     }
 
@@ -212,7 +263,7 @@ impl OrderedKv for Fjall {
         }
         self.make_room()
             .and_then(|()| fjall_batch.commit())
-            .map_err(|error| ApplyError::Unknown(error::at(&self.path, "writing a batch", error)))
+            .map_err(|error| self.unknown(error::at(&self.path, "writing a batch", error)))
     }
 
     fn close(&self) -> Result<(), Error> {

@@ -10,6 +10,14 @@ pub struct Config {
     pub path: PathBuf,
     /// Whether a store is made where there is none. Default: true.
     pub create: bool,
+    /// Whether a store is opened that an earlier opening has marked because a write
+    /// failed (`NEEDS_CHECK`), to look what is in it; see
+    /// [`Fjall::accept`](crate::Fjall::accept). Default: false, it is refused.
+    pub although_marked: bool,
+    /// Whether everything behind a damaged batch of the newest journal is given up,
+    /// acknowledged or not; a copy is kept. Default: false, the store is `Corrupt`.
+    /// (A torn last write is cut off anyway.)
+    pub discard_damaged: bool,
     /// Threads that flush and compact in the background, 1 at least. Default: 1.
     /// More let a long compaction and a flush go on side by side.
     pub worker_threads: usize,
@@ -26,6 +34,8 @@ impl Config {
         Config {
             path: path.into(),
             create: true,
+            although_marked: false,
+            discard_damaged: false,
             worker_threads: 1,
             cache_bytes: Self::CACHE_BYTES,
         }

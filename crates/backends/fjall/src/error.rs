@@ -25,15 +25,9 @@ pub(crate) fn at(path: &Path, doing: &str, error: fjall::Error) -> Error {
         fjall::Error::Locked => held(path),
         fjall::Error::JournalRecovery(error) => here(
             Kind::Corrupt,
-            &format!(
-                "the journal has a batch that is not whole ({error:?}); earlier commits may be \
-                 intact, but cutting such a tail off is not built yet"
-            ),
+            &format!("the journal has a batch that is not whole ({error:?})"),
         ),
-        fjall::Error::InvalidVersion(Some(version)) => here(
-            Kind::Unsupported,
-            &format!("the store has fjall's format {version}, this program reads format 3"),
-        ),
+        fjall::Error::InvalidVersion(Some(version)) => format(path, version.into()),
         fjall::Error::Poisoned => here(
             Kind::Unavailable,
             "an earlier write, sync or flush failed; reopen the store",
@@ -57,6 +51,15 @@ pub(crate) fn io(path: &Path, doing: &str, error: io::Error) -> Error {
     Error::with_source(kind, format!("{}: {doing}", path.display()), error)
 }
 
+/// The store was written by another fjall.
+pub(crate) fn format(path: &Path, format: u8) -> Error {
+    plain(
+        Kind::Unsupported,
+        path,
+        &format!("the store has fjall's format {format}, this program reads format 3"),
+    )
+}
+
 /// The store is open elsewhere.
 pub(crate) fn held(path: &Path) -> Error {
     plain(
@@ -64,6 +67,15 @@ pub(crate) fn held(path: &Path) -> Error {
         path,
         "the store is held by another process",
     )
+}
+
+/// A write failed, and the store could not be marked.
+pub(crate) fn unmarked(error: Error, why: io::Error) -> Error {
+    let text = format!(
+        "{error}; and the store could not be marked for a check, so check it before it is used \
+         again"
+    );
+    Error::with_source(error.kind(), text, why)
 }
 
 /// An error of this adapter.

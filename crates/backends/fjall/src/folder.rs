@@ -10,38 +10,56 @@
 //! then `keyspaces/0` (its catalog) and `keyspaces/1` (our `data`). Until there is
 //! a `version`, nothing can have been stored.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use wasm_storage_engine::{Error, Kind};
 
-use crate::error;
+use crate::config::Config;
 use crate::manifest::{self, CURRENT};
+use crate::repair::{KEPT, KEPT_UNFINISHED, Repair};
+use crate::{error, mark, tail};
 
 const LOCK: &str = "lock";
 const VERSION: &str = "version";
 /// What `version` begins with; one byte for the format follows.
 const MAGIC: &[u8] = b"FJL";
+/// fjall's format that we read.
+const FORMAT: u8 = 3;
 const VERSION_BYTES: usize = MAGIC.len() + 1;
 const KEYSPACES: &str = "keyspaces";
 const FIRST_JOURNAL: &str = "0.jnl";
 /// Within a keyspace: the folder of its tables.
 const TABLES: &str = "tables";
 
+/// What was found and done before fjall is let loose.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    pub(crate) repair: Option<Repair>,
+    /// What the mark says of a store that is opened although it has one.
+    pub(crate) mark: Option<String>,
+}
+
 /// Makes sure that fjall can be let loose on `path`: a store is there, or nothing
-/// and `create` is set.
+/// and `create` is set. (Between this and fjall's own locking, another process can
+/// have the store; it leaves it as good as any process does that is killed.)
 ///
 /// Errors: `InvalidArgument` for a path where no store can be and, without
 /// `create`, for one where none is; `Unavailable` if another process has the store
 /// open or makes it; `Corrupt`; `Io`.
-pub(crate) fn prepare(path: &Path, create: bool) -> Result<(), Error> {
+pub(crate) fn prepare(config: &Config) -> Result<Prepared, Error> {
+    let (path, create) = (config.path.as_path(), config.create);
     let bad = |text: &str| error::plain(Kind::InvalidArgument, path, text);
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {}
         Ok(_) => return Err(bad("is a file; a store is a folder")),
         Err(missing) if missing.kind() == ErrorKind::NotFound => {
-            return if create { make(path) } else { Err(none(path)) };
+            return match create {
+                true => make(path).map(|()| Prepared::default()),
+                false => Err(none(path)),
+            };
         }
         Err(other) if other.kind() == ErrorKind::NotADirectory => {
             return Err(bad("a part of this path is a file, not a folder"));
@@ -50,8 +68,13 @@ pub(crate) fn prepare(path: &Path, create: bool) -> Result<(), Error> {
     }
     // What another process is changing or just making is not judged.
     let _lock = lock(path)?;
-    if has_version(path).map_err(|e| error::io(path, "reading its version", e))? {
-        return check(path);
+    if has_version(path)? {
+        let mark = mark::check(path, config.although_marked)?;
+        check(path)?;
+        return Ok(Prepared {
+            repair: tail::check(path, config.discard_damaged)?,
+            mark,
+        });
     }
     refuse_foreign(path)?;
     if !create {
@@ -65,7 +88,7 @@ pub(crate) fn prepare(path: &Path, create: bool) -> Result<(), Error> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(Prepared::default())
 }
 
 /// Makes durable the names that fjall's creation leaves to chance: of the folder
@@ -119,12 +142,24 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-/// Whether there is a database: `version` is whole. (Which one, fjall judges.)
-fn has_version(path: &Path) -> io::Result<bool> {
-    match fs::read(path.join(VERSION)) {
-        Ok(bytes) => Ok(bytes.len() >= VERSION_BYTES && bytes.starts_with(MAGIC)),
-        Err(missing) if missing.kind() == ErrorKind::NotFound => Ok(false),
-        Err(other) => Err(other),
+/// Whether there is a database: `version` is whole.
+///
+/// Errors: `Unsupported` for another format than ours, `Corrupt` for none, `Io`.
+fn has_version(path: &Path) -> Result<bool, Error> {
+    let bytes = match fs::read(path.join(VERSION)) {
+        Ok(bytes) => bytes,
+        Err(missing) if missing.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(other) => return Err(error::io(path, "reading its version", other)),
+    };
+    match bytes.strip_prefix(MAGIC).and_then(<[u8]>::first) {
+        None => Ok(false),
+        Some(&FORMAT) => Ok(true),
+        Some(0) => Err(error::plain(
+            Kind::Corrupt,
+            path,
+            &format!("the file {VERSION} names no format"),
+        )),
+        Some(other) => Err(error::format(path, *other)),
     }
 }
 
@@ -173,8 +208,9 @@ fn refuse_foreign(path: &Path) -> Result<(), Error> {
                 !is_dir && unfinished_version(&inside).map_err(reading)?,
                 true,
             ),
-            // Later journals come after `version`.
-            Some(_) if number(&name, ".jnl").is_some() => (!is_dir, false),
+            // Later journals and what we leave come after `version`.
+            Some(mark::NAME) => (!is_dir, false),
+            Some(_) if number(&name, ".jnl").is_some() || is_kept_tail(&name) => (!is_dir, false),
             _ => (false, false),
         };
         if !ours {
@@ -271,8 +307,27 @@ fn check(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// The journals in the folder of a store, oldest first.
+pub(crate) fn journals(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if let Some(number) = number(&entry.file_name(), ".jnl") {
+            journals.push((number, entry.path()));
+        }
+    }
+    journals.sort();
+    Ok(journals)
+}
+
+/// Whether this is what `tail` has cut off a journal, or the beginning of it.
+pub(crate) fn is_kept_tail(name: &OsStr) -> bool {
+    number(name, &format!(".jnl{KEPT}")).is_some()
+        || number(name, &format!(".jnl{KEPT_UNFINISHED}")).is_some()
+}
+
 /// The number in a name such as `7` or `7.jnl`.
-fn number(name: &std::ffi::OsStr, suffix: &str) -> Option<u64> {
+fn number(name: &OsStr, suffix: &str) -> Option<u64> {
     name.to_str()?.strip_suffix(suffix)?.parse().ok()
 }
 
@@ -284,13 +339,14 @@ fn has_entries(folder: &Path) -> io::Result<bool> {
     }
 }
 
+/// Makes the names in a folder durable.
 #[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// Only Unix can sync a folder.
 #[cfg(not(unix))]
-fn sync(_folder: &Path) -> io::Result<()> {
+pub(crate) fn sync(_folder: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -11,7 +11,7 @@
 
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 use wasm_storage_abi::limits;
@@ -19,7 +19,7 @@ use wasm_storage_engine::kv::{ApplyError, Batch, OrderedKv, Snapshot};
 use wasm_storage_engine::{Capabilities, Durability, Error, KeyRange, Kind, Order, Visit};
 
 use crate::config::Config;
-use crate::{SCHEME, error};
+use crate::{SCHEME, error, mark, place};
 
 /// The only table.
 const DATA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("data");
@@ -46,6 +46,10 @@ static CAPABILITIES: Capabilities = Capabilities {
 pub struct Redb {
     path: Arc<Path>,
     db: Arc<Database>,
+    /// What the mark says of a store that is opened although it has one.
+    mark: Option<String>,
+    /// Whether a write has failed, so that the store is marked.
+    failed: Mutex<bool>,
 }
 
 /// A state of a [`Redb`] store. It keeps the file open while it lives: redb
@@ -65,9 +69,11 @@ impl Redb {
     /// `Corrupt`, `Unsupported` for another format of redb's, `Io`.
     pub fn open(config: &Config) -> Result<Self, Error> {
         let path: Arc<Path> = config.path.as_path().into();
-        prepare(&path, config.create)?;
+        let mark = place::prepare(config)?;
         let mut builder = Database::builder();
         builder.set_cache_size(config.cache_bytes);
+        // Of a store that is to be checked, nothing is trusted.
+        builder.set_check_integrity_on_open(config.although_marked);
         let db = if config.create {
             builder.create(&path)
         } else {
@@ -77,23 +83,71 @@ impl Redb {
         let kv = Redb {
             path,
             db: Arc::new(db),
+            mark,
+            failed: Mutex::default(),
         };
-        kv.make_table()
-            .map_err(|error| error::at(&kv.path, "opening the store", error))?;
+        if kv.make_table()? {
+            place::sync_folder_of(&kv.path)
+                .map_err(|error| error::io(&kv.path, "syncing its folder", error))?;
+        }
         Ok(kv)
     }
 
-    /// Opening a table for writing makes it, so this is done only where it is missing.
-    fn make_table(&self) -> Result<(), redb::Error> {
-        match self.db.begin_read()?.open_table(DATA) {
-            Ok(_) => Ok(()),
-            Err(redb::TableError::TableDoesNotExist(_)) => {
-                let transaction = self.db.begin_write()?;
-                transaction.open_table(DATA)?;
-                Ok(transaction.commit()?)
+    /// Makes the table if it is missing: opening one for writing would make it each
+    /// time. Whether it did.
+    fn make_table(&self) -> Result<bool, Error> {
+        let make = || -> Result<bool, redb::Error> {
+            match self.db.begin_read()?.open_table(DATA) {
+                Ok(_) => Ok(false),
+                Err(redb::TableError::TableDoesNotExist(_)) => {
+                    let transaction = self.db.begin_write()?;
+                    transaction.open_table(DATA)?;
+                    transaction.commit()?;
+                    Ok(true)
+                }
+                Err(other) => Err(other.into()),
             }
-            Err(other) => Err(other.into()),
+        };
+        make().map_err(|error| error::at(&self.path, "opening the store", error))
+    }
+
+    /// Why an earlier opening has marked the store; `None` if it has not.
+    pub fn mark(&self) -> Option<&str> {
+        self.mark.as_deref()
+    }
+
+    /// Takes the mark from the store, after everything in it has been looked at.
+    /// Does nothing where there is none.
+    ///
+    /// Errors: `Unavailable` if a write of this opening failed; `Io`.
+    pub fn accept(&self) -> Result<(), Error> {
+        if *self.failed() {
+            return Err(error::plain(
+                Kind::Unavailable,
+                &self.path,
+                "a write failed since the store was opened; reopen it and check it again",
+            ));
         }
+        mark::remove(&self.path)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, bool> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The outcome of a write that failed: the store is marked before anybody hears
+    /// of it.
+    fn unknown(&self, error: Error) -> ApplyError {
+        let mut failed = self.failed();
+        if *failed {
+            return ApplyError::Unknown(error);
+        }
+        let marked = mark::set(&self.path, &error);
+        *failed = true;
+        ApplyError::Unknown(match marked {
+            Ok(()) => error,
+            Err(unmarked) => error::unmarked(error, unmarked),
+        })
     }
 
     /// The store's file, as it was given.
@@ -141,33 +195,6 @@ impl Redb {
     }
 }
 
-/// A path where a store is, or where one can be made.
-fn prepare(path: &Path, create: bool) -> Result<(), Error> {
-    let bad = |text: &str| error::plain(Kind::InvalidArgument, path, text);
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(bad("is a folder; a redb store is a file")),
-        Ok(_) => Ok(()),
-        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
-            let parent = path.parent().filter(|parent| *parent != Path::new(""));
-            match parent {
-                Some(parent) if !parent.is_dir() => Err(bad(&format!(
-                    "its parent folder {} is missing",
-                    parent.display()
-                ))),
-                _ if create => Ok(()),
-                _ => Err(Error::new(
-                    Kind::InvalidArgument,
-                    format!("no store at {}", path.display()),
-                )),
-            }
-        }
-        Err(other) if other.kind() == std::io::ErrorKind::NotADirectory => {
-            Err(bad("a part of this path is a file, not a folder"))
-        }
-        Err(other) => Err(error::at(path, "looking at it", redb::Error::Io(other))),
-    }
-}
-
 impl OrderedKv for Redb {
     type Snapshot = RedbSnapshot;
 
@@ -197,7 +224,7 @@ impl OrderedKv for Redb {
         };
         self.check(batch)?;
         self.write(batch, durability)
-            .map_err(|error| ApplyError::Unknown(error::at(&self.path, "writing a batch", error)))
+            .map_err(|error| self.unknown(error::at(&self.path, "writing a batch", error)))
     }
 
     /// Every `synced` batch is on disk already, and a `memory` one need not be.

@@ -9,6 +9,11 @@ pub struct Config {
     pub path: PathBuf,
     /// Whether a store is made where there is none. Default: true.
     pub create: bool,
+    /// Whether a store is opened that an earlier opening has marked because a write
+    /// failed (`PATH.needs-check`), to look what is in it; see
+    /// [`Redb::accept`](crate::Redb::accept). All of it is checked by redb when it is
+    /// opened so. Default: false, it is refused.
+    pub although_marked: bool,
     /// Memory for cached pages, in bytes. Default: 64 MiB (redb's own is 1 GiB).
     pub cache_bytes: usize,
 }
@@ -22,6 +27,7 @@ impl Config {
         Config {
             path: path.into(),
             create: true,
+            although_marked: false,
             cache_bytes: Self::CACHE_BYTES,
         }
     }

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use wasm_storage_engine::{Error, Kind};
 
+/// How redb begins to say that a file has a format that it does not know.
+const NEWER: &str = "Expected file format version";
+
 /// `error`, met while `doing` something with the store at `path`.
 pub(crate) fn at(path: &Path, doing: &str, error: impl Into<redb::Error>) -> Error {
     let here = |kind, what: &str| plain(kind, path, &format!("{doing}: {what}"));
@@ -17,15 +20,13 @@ pub(crate) fn at(path: &Path, doing: &str, error: impl Into<redb::Error>) -> Err
             };
             Error::with_source(kind, format!("{}: {doing}", path.display()), error)
         }
-        redb::Error::DatabaseAlreadyOpen => plain(
-            Kind::Unavailable,
-            path,
-            "the store is held by another process",
-        ),
+        redb::Error::DatabaseAlreadyOpen => held(path),
         redb::Error::UpgradeRequired(version) => here(
             Kind::Unsupported,
             &format!("the file has redb's format {version}, which this program does not read"),
         ),
+        // redb has no error of its own for this.
+        redb::Error::Corrupted(what) if what.starts_with(NEWER) => here(Kind::Unsupported, &what),
         redb::Error::Corrupted(what) => here(Kind::Corrupt, &what),
         redb::Error::PreviousIo | redb::Error::DatabaseClosed => here(
             Kind::Unavailable,
@@ -33,6 +34,29 @@ pub(crate) fn at(path: &Path, doing: &str, error: impl Into<redb::Error>) -> Err
         ),
         other => here(Kind::Corrupt, &other.to_string()),
     }
+}
+
+/// An error of the operating system, met by this adapter.
+pub(crate) fn io(path: &Path, doing: &str, error: std::io::Error) -> Error {
+    at(path, doing, redb::Error::Io(error))
+}
+
+/// The store is open elsewhere.
+pub(crate) fn held(path: &Path) -> Error {
+    plain(
+        Kind::Unavailable,
+        path,
+        "the store is held by another process",
+    )
+}
+
+/// A write failed, and the store could not be marked.
+pub(crate) fn unmarked(error: Error, why: std::io::Error) -> Error {
+    let text = format!(
+        "{error}; and the store could not be marked for a check, so check it before it is used \
+         again"
+    );
+    Error::with_source(error.kind(), text, why)
 }
 
 /// An error of this adapter.
