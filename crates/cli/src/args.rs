@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Get(Get),
     /// Show the entries of a namespace, in the order of their keys
     Scan(Scan),
+    /// Read all that a store holds and say whether it is in order
+    Verify(Verify),
 }
 
 const RUN_HELP: &str = "\
@@ -184,6 +186,27 @@ pub(crate) struct Scan {
     /// Show keys in hex; PREFIX is hex too
     #[arg(long)]
     pub(crate) hex: bool,
+}
+
+const VERIFY_HELP: &str = "\
+A store to which a write or a sync has failed is marked and not opened again before somebody has looked
+at it: nobody knows what of that write is on the disk. Everything acknowledged before it is.
+
+Examples:
+  wasm-storage verify                    reads everything, changes nothing
+  wasm-storage verify --accept           and takes the mark from a store that is in order
+  wasm-storage verify --discard-damaged  and gives up what is behind damage in the newest journal";
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = VERIFY_HELP)]
+pub(crate) struct Verify {
+    /// Take the mark of a failed write from a store that is in order
+    #[arg(long, conflicts_with = "discard_damaged")]
+    pub(crate) accept: bool,
+
+    /// Give up what is behind damage in the newest journal, acknowledged or not; a copy is kept
+    #[arg(long)]
+    pub(crate) discard_damaged: bool,
 }
 
 /// Bytes, typed in hex.

@@ -12,7 +12,7 @@
 //! | [`args`] | arguments, options, help |
 //! | [`units`] | durations and sizes as they are typed |
 //! | [`settings`] | environment and defaults → all that a command needs |
-//! | [`commands`] | `run`, `get`, `scan` |
+//! | [`commands`] | `run`, `get`, `scan`, `verify` |
 //! | [`opening`] | the store and the namespace of a command |
 //! | [`numbers`] | arguments of a guest's function, by its type |
 //! | [`show`] | keys and values as text |

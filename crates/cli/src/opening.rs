@@ -1,15 +1,16 @@
 //! The store and the namespace of a command: made by those that write, required
 //! by those that read.
 
-use wasm_storage_connect::{Options, open};
+use wasm_storage_connect::{Options, open_with_notes};
 use wasm_storage_engine::{NamespaceId, Store};
 
 use crate::failure::Failure;
+use crate::say;
 use crate::settings::Settings;
 
 /// Opens the store, made if it is missing.
 pub(crate) fn to_write(settings: &Settings) -> Result<Store, Failure> {
-    open(&settings.store, &Options::default()).map_err(Failure::Opening)
+    open(settings, &Options::default())
 }
 
 /// Opens the store and finds the namespace. Neither is made.
@@ -18,7 +19,16 @@ pub(crate) fn to_read(settings: &Settings) -> Result<(Store, NamespaceId), Failu
         create: false,
         ..Options::default()
     };
-    let store = open(&settings.store, &options).map_err(Failure::Opening)?;
+    let store = open(settings, &options)?;
     let ns = store.namespace(&settings.namespace, false)?;
     Ok((store, ns))
+}
+
+/// Opens the store, and tells what happened to it.
+fn open(settings: &Settings, options: &Options) -> Result<Store, Failure> {
+    let opened = open_with_notes(&settings.store, options).map_err(Failure::Opening)?;
+    for note in &opened.notes {
+        say("note", note);
+    }
+    Ok(opened.store)
 }

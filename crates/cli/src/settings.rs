@@ -30,6 +30,7 @@ pub(crate) enum Command {
     Run(Run),
     Get(Get),
     Scan(Scan),
+    Verify(Verify),
 }
 
 /// Call a function.
@@ -73,6 +74,14 @@ pub(crate) struct Scan {
     pub(crate) hex: bool,
 }
 
+/// What to do with a store beside reading all of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verify {
+    Look,
+    Accept,
+    DiscardDamaged,
+}
+
 impl Settings {
     /// Resolves arguments.
     pub(crate) fn resolve(args: Args) -> Result<Self, Failure> {
@@ -105,6 +114,13 @@ impl Settings {
                 keys_only: scan.keys_only,
                 hex: scan.hex,
             }),
+            args::Command::Verify(verify) => {
+                Command::Verify(match (verify.accept, verify.discard_damaged) {
+                    (true, _) => Verify::Accept,
+                    (false, true) => Verify::DiscardDamaged,
+                    (false, false) => Verify::Look,
+                })
+            }
         };
         let store = args.place.store.unwrap_or_else(|| STORE.into());
         wasm_storage_connect::check(&store).map_err(usage)?;

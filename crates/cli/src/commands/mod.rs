@@ -3,6 +3,7 @@
 mod get;
 mod run;
 mod scan;
+mod verify;
 
 use crate::failure::Failure;
 use crate::settings::{Command, Settings};
@@ -13,5 +14,6 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         Command::Run(command) => run::run(settings, command),
         Command::Get(command) => get::run(settings, command),
         Command::Scan(command) => scan::run(settings, command),
+        Command::Verify(command) => verify::run(settings, *command),
     }
 }
