@@ -1,11 +1,14 @@
 //! Programs that keep every core busy, at the lowest priority.
 //!
-//! Under Linux's idle policy they run when nobody else wants the core, and a program
-//! that starts does not wait for them; with mere niceness it waits for milliseconds.
 //!
 //! Why: on an idle virtual machine the disk's completions wait for a timer tick, so
 //! that a sync of 0.15 ms reads as 4 ms (docs/performance.md). Each is a process of
 //! its own and ends when its standard input does, so also when we are killed.
+//!
+//! Two kinds, since neither suits all. *Nice* ones (nice 19) for syncs in a process
+//! that runs. *Idle* ones (`chrt --idle`) for the time that processes take to start:
+//! a new process waits milliseconds for a nice spinner to give way. Under idle ones
+//! some syncs still wait for the tick.
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
@@ -17,16 +20,25 @@ use crate::Result;
 pub(crate) struct Spinners(Vec<Child>);
 
 impl Spinners {
-    pub(crate) fn start() -> Result<Self> {
-        let cores = std::thread::available_parallelism()?.get();
+    pub(crate) fn nice() -> Result<Self> {
         let program = std::env::current_exe()?;
-        let mut spinners = Spinners(Vec::new());
-        for _ in 0..cores {
-            // `chrt` is of util-linux; without it, `spin` makes itself nice.
+        Self::start(|| spin_by(&mut Command::new(&program)))
+    }
+
+    /// Nice ones where there is no `chrt` (of util-linux).
+    pub(crate) fn idle() -> Result<Self> {
+        let program = std::env::current_exe()?;
+        Self::start(|| {
             let mut idle = Command::new("chrt");
             idle.args(["--idle", "0"]).arg(&program);
-            let spinner = spin_by(&mut idle).or_else(|_| spin_by(&mut Command::new(&program)));
-            spinners.0.push(spinner?);
+            spin_by(&mut idle).or_else(|_| spin_by(&mut Command::new(&program)))
+        })
+    }
+
+    fn start(spinner: impl Fn() -> std::io::Result<Child>) -> Result<Self> {
+        let mut spinners = Spinners(Vec::new());
+        for _ in 0..std::thread::available_parallelism()?.get() {
+            spinners.0.push(spinner()?);
         }
         Ok(spinners)
     }
@@ -48,7 +60,7 @@ impl Drop for Spinners {
 
 /// What a spinner does.
 pub(crate) fn spin() -> Result<()> {
-    rustix::process::nice(19)?;
+    rustix::process::setpriority_process(None, 19)?;
     std::thread::spawn(|| {
         loop {
             std::hint::spin_loop();

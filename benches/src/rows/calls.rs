@@ -55,7 +55,7 @@ fn get_on<K: OrderedKv>(guest: &Guest, kv: K, keys: u64, goal: f64) -> Result<Ve
     let snapshot = kv.snapshot()?;
     check_keys(&snapshot, ns, keys)?;
 
-    let _busy = Spinners::start()?;
+    let _busy = Spinners::nice()?;
     let session = || store.begin(SessionOptions::read_only());
     let hot = keys / 2;
     let mut native = Native::new(&snapshot, ns);
@@ -206,7 +206,7 @@ pub(crate) fn own_writes(options: &Options) -> Result<Vec<Row>> {
     let guest = Guest::load(&options.guest)?;
     let store = Store::new(Coordinator::open(MemoryKv::new(), None)?);
     let ns = store.default_namespace()?;
-    let _busy = Spinners::start()?;
+    let _busy = Spinners::nice()?;
     let mut running = guest.start(store.begin(SessionOptions::read_write()), ns)?;
     running.call::<_, ()>("own_fill", ())?;
     let calls = i32::try_from(CALLS)?;
@@ -252,7 +252,7 @@ pub(crate) fn large(options: &Options, folder: &Path) -> Result<Vec<Row>> {
     let ns = fjall.default_namespace()?;
     guest.commit(&fjall, ns, "large_put", (1u32,))?;
     guest.commit(&memory, ns, "large_put", (1u32,))?;
-    let _busy = Spinners::start()?;
+    let _busy = Spinners::nice()?;
     let mut on_fjall = guest.start(fjall.begin(SessionOptions::read_only()), ns)?;
     let mut on_memory = guest.start(memory.begin(SessionOptions::read_only()), ns)?;
     let mut writing = guest.start(memory.begin(SessionOptions::read_write()), ns)?;

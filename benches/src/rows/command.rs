@@ -54,7 +54,7 @@ fn with_engine(engine: Engine, keys: u64, options: &Options, folder: &Path) -> R
             met: Some(false),
         }]);
     }
-    let _busy = Spinners::start()?;
+    let _busy = Spinners::idle()?;
     let process = |mut command: Command| timed(|| run_to_end(&mut command));
     let [commits, reads, opens, nothing] = interleaved(
         ROUNDS,

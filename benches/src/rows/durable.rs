@@ -55,7 +55,7 @@ pub(crate) fn time(folder: &Path) -> Result<Vec<Row>> {
         Raw::new(folder)?,
         Raw::new(folder)?,
     );
-    let _busy = Spinners::start()?;
+    let _busy = Spinners::nice()?;
     let [
         append,
         append_fsync,
@@ -113,7 +113,7 @@ pub(crate) fn bytes(folder: &Path) -> Result<Vec<Row>> {
     let mut raw = Raw::new(folder)?;
     let mut fjall = Writer::new(Engine::Fjall, folder)?;
     let mut redb = Writer::new(Engine::Redb, folder)?;
-    let _busy = Spinners::start()?;
+    let _busy = Spinners::nice()?;
     // What filling has left to be done in the background is no part of it.
     std::thread::sleep(std::time::Duration::from_secs(2));
     let mut seen: [Counted; 3] = Default::default();

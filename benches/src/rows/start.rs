@@ -25,7 +25,7 @@ fn with_keys(folder: &Path, keys: u64) -> Result<[Row; 2]> {
         fill(&store, 0..keys, scattered, VALUE_BYTES)?;
         store.close()?;
     }
-    let _busy = Spinners::start()?;
+    let _busy = Spinners::nice()?;
     let (mut fjall_ends, mut redb_ends) = (Samples::default(), Samples::default());
     let [fjall_opens, redb_opens] = interleaved(
         ROUNDS,

@@ -546,10 +546,11 @@ fn finish_takes_status_0_and_1_and_a_refused_one_does_not_end_the_call() {
 
 #[test]
 fn how_the_guest_ended_and_what_it_said_decide_between_commit_and_rollback() {
-    let ends: [fn() -> GuestEnd; 3] = [
+    let ends: [fn() -> GuestEnd; 4] = [
         || GuestEnd::Returned,
         || GuestEnd::Trapped("unreachable".into()),
         || GuestEnd::Deadline(Duration::from_secs(1)),
+        || GuestEnd::Defect("out of order".into()),
     ];
     for end in ends {
         // Nothing said: committed if it returned.
@@ -565,6 +566,9 @@ fn how_the_guest_ended_and_what_it_said_decide_between_commit_and_rollback() {
             }
             GuestEnd::Deadline(limit) => {
                 assert_eq!((answer, kept), (Err(GuestFailure::Deadline(limit)), false));
+            }
+            GuestEnd::Defect(text) => {
+                assert_eq!((answer, kept), (Err(GuestFailure::Defect(text)), false));
             }
         }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use wasm_storage_engine::kv::{ApplyError, Batch, OrderedKv};
-use wasm_storage_engine::{Capabilities, Durability, Error};
+use wasm_storage_engine::{Capabilities, Durability, Error, layout};
 
 /// A planted bug, and what the crash test must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,7 +47,12 @@ impl<K: OrderedKv> OrderedKv for Torn<K> {
     }
 
     fn apply(&self, batch: &Batch<'_>, durability: Durability) -> Result<(), ApplyError> {
-        if !self.torn {
+        // A store whose creation is torn does not open, and nothing is counted then.
+        let creation = || {
+            let format = layout::format_key();
+            batch.iter().any(|(key, _)| key == format.physical())
+        };
+        if !self.torn || creation() {
             return self.kv.apply(batch, durability);
         }
         let mut first: Vec<_> = batch.iter().collect();

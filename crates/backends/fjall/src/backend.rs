@@ -55,6 +55,9 @@ const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
 /// Writers wait while so many are sealed and not yet flushed. (At four, fjall
 /// itself waits, for ever if its background thread has failed.)
 const SEALED_MEMTABLES: usize = 2;
+/// `close` writes recent writes to tables if they are this many bytes: the next
+/// opening would have to make them anew from the journal.
+const REPLAYED_BYTES: u64 = 1024 * 1024;
 /// How long a writer that waits for a flush sleeps at a time.
 const FLUSH_PAUSE: Duration = Duration::from_millis(5);
 
@@ -210,12 +213,27 @@ impl Fjall {
         if self.data.tree.active_memtable().size() < MEMTABLE_BYTES {
             return Ok(());
         }
-        while self.data.tree.sealed_memtable_count() >= SEALED_MEMTABLES {
+        self.wait_until_sealed(SEALED_MEMTABLES - 1)?;
+        self.data.rotate_memtable()?;
+        Ok(())
+    }
+
+    /// Writes recent writes to tables if they are many, so that the next opening is quick.
+    fn tidy(&self) -> fjall::Result<()> {
+        if self.data.tree.active_memtable().size() < REPLAYED_BYTES {
+            return Ok(());
+        }
+        self.data.rotate_memtable()?;
+        self.wait_until_sealed(0)
+    }
+
+    /// Waits until at most `most` sealed memtables are not flushed yet.
+    fn wait_until_sealed(&self, most: usize) -> fjall::Result<()> {
+        while self.data.tree.sealed_memtable_count() > most {
             // Says if fjall has given up, so that nobody flushes any more.
             self.db.persist(PersistMode::Buffer)?;
             thread::sleep(FLUSH_PAUSE);
         }
-        self.data.rotate_memtable()?;
         Ok(())
     }
 }
@@ -269,6 +287,7 @@ impl OrderedKv for Fjall {
     fn close(&self) -> Result<(), Error> {
         self.db
             .persist(PersistMode::SyncAll)
+            .and_then(|()| self.tidy())
             .map_err(|error| error::at(&self.path, "syncing the store to close it", error))
     }
 }
