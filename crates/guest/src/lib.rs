@@ -105,3 +105,8 @@ pub use unreadable::{TypeName, Unreadable};
 pub use value::{Encode, StoreAs, Value};
 pub use wasm_storage_abi::Kind;
 pub use wasm_storage_codec::{AsKey, AtKey, Composite, Key, KeyBuf};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
