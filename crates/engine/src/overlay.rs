@@ -5,7 +5,7 @@
 //! log keeps, and never exceeds the limit. A key's previous state goes into the
 //! log at its first touch after a savepoint, not at every write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use wasm_storage_abi::limits;
 
@@ -61,24 +61,20 @@ impl Overlay {
     ///
     /// Errors: `TooLarge` if the write set would exceed its limit; nothing is changed then.
     pub(crate) fn write(&mut self, key: Key<'_>, write: Write) -> Result<(), Error> {
-        let key = OwnedKey::new(key);
         let savepoint = self.current_savepoint();
-        let previous = self.writes.get(&key);
-        let log = savepoint > 0 && previous.is_none_or(|entry| entry.logged_at < savepoint);
-        let freed = match previous {
-            Some(entry) if !log => size(&key, Some(&entry.write)),
-            _ => 0,
-        };
+        let entry = self.writes.entry(OwnedKey::new(key));
+        let added = size(entry.key(), Some(&write));
         // A logged previous state stays counted: it moves into the log. Where there
         // was none, the log keeps the key alone.
-        let logged = if log && previous.is_none() {
-            size(&key, None)
-        } else {
-            0
+        let (log, freed, logged) = match &entry {
+            btree_map::Entry::Occupied(old) if old.get().logged_at < savepoint => (true, 0, 0),
+            btree_map::Entry::Occupied(old) => (false, size(old.key(), Some(&old.get().write)), 0),
+            btree_map::Entry::Vacant(new) if savepoint > 0 => (true, 0, size(new.key(), None)),
+            btree_map::Entry::Vacant(_) => (false, 0, 0),
         };
         let bytes = (self.bytes - freed)
             .saturating_add(logged)
-            .saturating_add(size(&key, Some(&write)));
+            .saturating_add(added);
         if bytes > limits::WRITE_SET_BYTES {
             return Err(Error::too_large(
                 "the write set of this call",
@@ -87,9 +83,18 @@ impl Overlay {
             ));
         }
         self.bytes = bytes;
-        let logged_at = savepoint;
-        let logged_key = log.then(|| key.clone());
-        let previous = self.writes.insert(key, Entry { write, logged_at });
+        let logged_key = log.then(|| entry.key().clone());
+        let written = Entry {
+            write,
+            logged_at: savepoint,
+        };
+        let previous = match entry {
+            btree_map::Entry::Occupied(mut old) => Some(old.insert(written)),
+            btree_map::Entry::Vacant(new) => {
+                new.insert(written);
+                None
+            }
+        };
         if let Some(key) = logged_key {
             self.undo.push(Undo { key, previous });
         }
