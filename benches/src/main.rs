@@ -100,15 +100,15 @@ fn main() -> Result<()> {
 
 fn run(options: &Options) -> Result<()> {
     std::fs::create_dir_all(&options.folder)?;
-    let date = machine::date();
+    // How busy others kept the machine belongs to a result as the day does.
+    let on = format!("{}, load {}", machine::date(), machine::load());
     println!("machine: {}", machine::name(&options.folder));
     for id in &options.rows {
-        let load = machine::load();
-        eprintln!("{id:?} (load {load}) ...");
+        eprintln!("{id:?} ...");
         let folder = tempfile::tempdir_in(&options.folder)?;
         let rows = id.measure(options, folder.path());
         for row in rows.map_err(|error| format!("{id:?}: {error}"))? {
-            let line = row.markdown(&date);
+            let line = row.markdown(&on);
             eprintln!("{line}");
             println!("{line}");
         }

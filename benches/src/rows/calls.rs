@@ -21,7 +21,7 @@ use wasmtime::{Config, InstancePre, Linker, WasmParams, WasmResults};
 use crate::harness::{Random, Samples, interleaved, timed};
 use crate::spinners::Spinners;
 use crate::stores::{Shared, VALUE_BYTES};
-use crate::table::{Row, ratio, time};
+use crate::table::{Ratio, Row, Verdict, time};
 use crate::{Options, Result};
 
 const ROUNDS: usize = 61;
@@ -95,19 +95,23 @@ fn get_rows(
     let engine = engine.each(CALLS);
     let row = |how: &str, samples: &Samples, has_goal: bool| {
         let samples = samples.each(CALLS);
-        let (number, ratio) = ratio(&samples, &engine);
+        let ratio = Ratio::new(&samples, &engine);
         Row {
             id: "P1",
             what: format!("get of {VALUE_BYTES} B, {which}, {name}, {how}"),
             measured: time(samples.median()),
             reference: format!("the engine's snapshot {}", time(engine.median())),
-            ratio,
+            ratio: ratio.to_string(),
             goal: if has_goal {
                 format!("<= {goal}")
             } else {
                 String::new()
             },
-            met: has_goal.then_some(number <= goal),
+            met: if has_goal {
+                ratio.at_most(goal)
+            } else {
+                Verdict::NoGoal
+            },
         }
     };
     vec![
@@ -222,15 +226,15 @@ pub(crate) fn own_writes(options: &Options) -> Result<Vec<Row>> {
     let trivial = trivial.each(CALLS);
     let row = |what: &str, samples: &Samples, goal: f64| {
         let samples = samples.each(CALLS);
-        let (number, ratio) = ratio(&samples, &trivial);
+        let ratio = Ratio::new(&samples, &trivial);
         Row {
             id: "P2",
             what: what.into(),
             measured: time(samples.median()),
             reference: format!("a trivial import call {}", time(trivial.median())),
-            ratio,
+            ratio: ratio.to_string(),
             goal: format!("<= {goal}"),
-            met: Some(number <= goal),
+            met: ratio.at_most(goal),
         }
     };
     Ok(vec![
@@ -270,15 +274,15 @@ pub(crate) fn large(options: &Options, folder: &Path) -> Result<Vec<Row>> {
     let copy = copy.each(TIMES);
     let row = |what: &str, samples: &Samples| {
         let samples = samples.each(TIMES);
-        let (number, ratio) = ratio(&samples, &copy);
+        let ratio = Ratio::new(&samples, &copy);
         Row {
             id: "P4",
             what: what.into(),
             measured: time(samples.median()),
             reference: format!("a copy of 1 MiB {}", time(copy.median())),
-            ratio,
+            ratio: ratio.to_string(),
             goal: "<= 1.3".into(),
-            met: Some(number <= 1.3),
+            met: ratio.at_most(1.3),
         }
     };
     Ok(vec![

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::harness::{Samples, interleaved, timed};
 use crate::spinners::Spinners;
 use crate::stores::{Engine, VALUE_BYTES, fill, scattered};
-use crate::table::{Row, ratio, time};
+use crate::table::{Ratio, Row, Verdict, time};
 use crate::{Options, Result};
 
-const ROUNDS: usize = 101;
+const ROUNDS: usize = 61;
 const GOAL_RATIO: f64 = 2.0;
 const GOAL_SECONDS: f64 = 0.030;
 
@@ -51,7 +51,7 @@ fn with_engine(engine: Engine, keys: u64, options: &Options, folder: &Path) -> R
             reference: String::new(),
             ratio: String::new(),
             goal: "<= 2, < 30 ms".into(),
-            met: Some(false),
+            met: Verdict::Missed,
         }]);
     }
     let _busy = Spinners::idle()?;
@@ -66,7 +66,7 @@ fn with_engine(engine: Engine, keys: u64, options: &Options, folder: &Path) -> R
         ],
     )?;
     let row = |what: &str, samples: &Samples| {
-        let (number, ratio) = ratio(samples, &opens);
+        let ratio = Ratio::new(samples, &opens);
         Row {
             id: "P12",
             what: format!(
@@ -79,9 +79,11 @@ fn with_engine(engine: Engine, keys: u64, options: &Options, folder: &Path) -> R
                 time(opens.median()),
                 time(nothing.median())
             ),
-            ratio,
+            ratio: ratio.to_string(),
             goal: "<= 2, < 30 ms".into(),
-            met: Some(number <= GOAL_RATIO && samples.median() < GOAL_SECONDS),
+            met: ratio
+                .at_most(GOAL_RATIO)
+                .and(Verdict::of(samples.median() < GOAL_SECONDS)),
         }
     };
     Ok(vec![row("one commit", &commits), row("reads only", &reads)])

@@ -12,7 +12,7 @@ use crate::disk::{Counters, Raw, Written};
 use crate::harness::{Random, Samples, interleaved, timed};
 use crate::spinners::Spinners;
 use crate::stores::{Engine, VALUE_BYTES, commit, fill, scattered};
-use crate::table::{Row, ratio, time as shown};
+use crate::table::{Ratio, Row, Verdict, time as shown};
 
 const KEYS: u64 = 100_000;
 const ROUNDS: usize = 301;
@@ -75,15 +75,19 @@ pub(crate) fn time(folder: &Path) -> Result<Vec<Row>> {
         ],
     )?;
     let row = |what: &str, samples: &Samples, goal: bool| {
-        let (number, ratio) = ratio(samples, &append);
+        let ratio = Ratio::new(samples, &append);
         Row {
             id: "P7",
             what: what.into(),
             measured: shown(samples.median()),
             reference: format!("append 128 B + fdatasync {}", shown(append.median())),
-            ratio,
+            ratio: ratio.to_string(),
             goal: if goal { "<= 1.5".into() } else { String::new() },
-            met: goal.then_some(number <= GOAL_RATIO),
+            met: if goal {
+                ratio.at_most(GOAL_RATIO)
+            } else {
+                Verdict::NoGoal
+            },
         }
     };
     Ok(vec![
@@ -141,7 +145,7 @@ pub(crate) fn bytes(folder: &Path) -> Result<Vec<Row>> {
             ),
             ratio: format!("{:.2}", bytes / raw.disk.median()),
             goal: "<= 8192 B".into(),
-            met: Some(bytes <= GOAL_BYTES),
+            met: Verdict::of(bytes <= GOAL_BYTES),
         }
     };
     Ok(vec![row(Engine::Fjall, &fjall), row(Engine::Redb, &redb)])

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::harness::{Random, Samples};
 use crate::rows::command::run_open_store;
 use crate::stores::{Engine, ascending, commit, fill};
-use crate::table::{Row, time};
+use crate::table::{Row, Verdict, time};
 use crate::{Options, Result};
 
 const VALUE_BYTES: usize = 1024;
@@ -54,7 +54,7 @@ fn of(engine: Engine, options: &Options, folder: &Path) -> Result<Row> {
         reference: format!("open after a clean end {}", time(clean.median())),
         ratio: format!("{:.2}", killed.median() / clean.median()),
         goal: String::new(),
-        met: None,
+        met: Verdict::NoGoal,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::harness::{ROUNDS, Samples, interleaved};
 use crate::spinners::Spinners;
 use crate::stores::{Engine, VALUE_BYTES, fill, scattered};
-use crate::table::{Row, ratio, time};
+use crate::table::{Ratio, Row, Verdict, time};
 
 /// The row for both engines, with 0 and 100,000 keys.
 pub(crate) fn open_and_close(folder: &Path) -> Result<Vec<Row>> {
@@ -41,9 +41,9 @@ fn with_keys(folder: &Path, keys: u64) -> Result<[Row; 2]> {
         what: format!("open + end a store of {keys} keys, {}", engine.name()),
         measured: shown(of),
         reference: format!("{} {}", other.name(), shown(beside)),
-        ratio: ratio(&of.0.plus(of.1), &beside.0.plus(beside.1)).1,
+        ratio: Ratio::new(&of.0.plus(of.1), &beside.0.plus(beside.1)).to_string(),
         goal: String::new(),
-        met: None,
+        met: Verdict::NoGoal,
     };
     Ok([
         row(Engine::Fjall, fjall, Engine::Redb, redb),
