@@ -127,7 +127,7 @@ fn guest(workspace: &Workspace, target: &Path) -> Result<PathBuf> {
         .env("CARGO_BUILD_TARGET", TARGET)
         .env(
             "CARGO_TARGET_DIR",
-            target.join(format!("guests{}", toolchain.folder_suffix())),
+            target.join(format!("guests{}", toolchain.folder_suffix()?)),
         )
         .args(["build", "--release"]);
     if toolchain.rustc.is_some() {

@@ -117,7 +117,7 @@ impl<'a> Guests<'a> {
             format!("--remap-path-prefix={root}/="),
             format!("--remap-path-prefix={}=/cargo", home.display()),
         ];
-        let target = format!("guests-build{}", self.toolchain.folder_suffix());
+        let target = format!("guests-build{}", self.toolchain.folder_suffix()?);
         cargo
             .current_dir(self.workspace.root.join("guests"))
             .env("CARGO_BUILD_TARGET", TARGET)

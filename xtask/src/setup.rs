@@ -18,11 +18,11 @@ mod rustc_web;
 mod same_source;
 mod std_build;
 
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::process;
 use cache::Cache;
 use compiler::Compiler;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -64,14 +64,31 @@ impl WasmToolchain {
         cargo
     }
 
-    /// Keeps the files of two compilers apart: cargo would rebuild everything at each change.
-    pub(crate) fn folder_suffix(&self) -> &'static str {
-        if self.rustc.is_some() {
-            "-rustc-web"
-        } else {
-            ""
+    /// Keeps apart what was built with one std and what with another: cargo goes by the compiler
+    /// alone, and after the target came by another route it takes the old files for fresh, until a
+    /// crate that it builds anew finds none of the others (E0463). The suffix is the hash in the
+    /// name of the std's `core`.
+    pub(crate) fn folder_suffix(&self) -> Result<String> {
+        let rustc = self.rustc.clone().unwrap_or_else(compiler::default_rustc);
+        let mut print = process::hermetic(process::command(rustc));
+        let folder = process::output(print.args(["--print", "target-libdir", "--target", TARGET]))?;
+        let folder = Path::new(folder.trim());
+        for entry in std::fs::read_dir(folder).at("read", folder)? {
+            let name = entry.at("read", folder)?.file_name();
+            if let Some(hash) = core_hash(&name.to_string_lossy()) {
+                return Ok(format!("-{hash}"));
+            }
         }
+        Err(
+            Error::new(format!("no std for {TARGET} in {}", folder.display()))
+                .remedy("cargo xtask setup"),
+        )
     }
+}
+
+/// The hash in `libcore-0123456789abcdef.rlib`.
+fn core_hash(name: &str) -> Option<&str> {
+    name.strip_prefix("libcore-")?.strip_suffix(".rlib")
 }
 
 /// Makes the target usable and says with which compiler.
@@ -152,4 +169,21 @@ fn rustup(compiler: &Compiler, cache: &Cache) -> Result<WasmToolchain> {
 /// Progress, on standard error: standard output belongs to the command that called.
 fn say(what: &str) {
     eprintln!("setup: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_std_is_told_by_the_name_of_its_core() {
+        assert_eq!(core_hash("libcore-5d1c2e4a.rlib"), Some("5d1c2e4a"));
+        for other in [
+            "libcore-5d1c2e4a.rmeta",
+            "libstd-5d1c2e4a.rlib",
+            "core-1.rlib",
+        ] {
+            assert_eq!(core_hash(other), None, "{other}");
+        }
+    }
 }

@@ -106,7 +106,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     Err(Error::new(broken.join("\n")).remedy(
         "see which functions are new; the modules with their names are in \
-         target/guests-build/wasm32-unknown-unknown/sizes",
+         target/guests-build-*/wasm32-unknown-unknown/sizes",
     ))
 }
 
