@@ -252,7 +252,7 @@ impl<K: OrderedKv> Shared<K> {
         .encode();
         let system_key = SystemRecord::key();
         let batch = with_system_record(writes, system_key.physical(), &record);
-        if let Err(error) = check_size(self.kv.capabilities(), &batch) {
+        if let Err(error) = batch.check_limits(self.kv.capabilities()) {
             return Outcome::Rejected(error);
         }
         // A panic below leaves the store poisoned: nobody knows what is on disk.
@@ -297,30 +297,6 @@ fn with_system_record<'a>(
     batch.push((system_key, Some(record)));
     batch.extend(after.iter().map(row));
     Batch::from_sorted(batch)
-}
-
-fn check_size(capabilities: &Capabilities, batch: &Batch<'_>) -> Result<(), Error> {
-    for (key, value) in batch.iter() {
-        if key.len() > capabilities.max_key_bytes {
-            let what = format!("for {}, a key", capabilities.name);
-            return Err(Error::too_large(
-                &what,
-                capabilities.max_key_bytes,
-                key.len(),
-            ));
-        }
-        let value = value.map_or(0, <[u8]>::len);
-        if value > capabilities.max_value_bytes {
-            let what = format!("for {}, a value", capabilities.name);
-            return Err(Error::too_large(&what, capabilities.max_value_bytes, value));
-        }
-    }
-    let bytes = batch.bytes();
-    if bytes > capabilities.max_batch_bytes {
-        let what = format!("for {}, a commit", capabilities.name);
-        return Err(Error::too_large(&what, capabilities.max_batch_bytes, bytes));
-    }
-    Ok(())
 }
 
 impl<K: OrderedKv> Backend for Coordinator<K> {

@@ -65,6 +65,24 @@ impl<'a> Batch<'a> {
         self.writes.iter().copied()
     }
 
+    /// Whether an engine can take it: `TooLarge`, with the engine's name, the limit
+    /// and the actual size. For [`OrderedKv::apply`], before anything is written.
+    pub fn check_limits(&self, capabilities: &Capabilities) -> Result<(), Error> {
+        let check = |what: &str, limit: usize, actual: usize| {
+            if actual <= limit {
+                return Ok(());
+            }
+            let what = format!("for {}, {what}", capabilities.name);
+            Err(Error::too_large(&what, limit, actual))
+        };
+        for (key, value) in self.iter() {
+            let value = value.map_or(0, <[u8]>::len);
+            check("a key", capabilities.max_key_bytes, key.len())?;
+            check("a value", capabilities.max_value_bytes, value)?;
+        }
+        check("a commit", capabilities.max_batch_bytes, self.bytes())
+    }
+
     /// Keys and values together, in bytes.
     pub fn bytes(&self) -> usize {
         self.iter()

@@ -184,26 +184,18 @@ impl Fjall {
 
     /// All that can be wrong with a batch, before anything of it is written.
     fn check(&self, batch: &Batch<'_>) -> Result<(), ApplyError> {
-        for (key, value) in batch.iter() {
-            let value = value.unwrap_or_default();
-            if key.is_empty() {
-                let error = Error::new(Kind::InvalidArgument, "a physical key is empty");
-                return Err(self.rejected(&error));
-            }
-            for (what, limit, actual) in [
-                ("a physical key", KEY_BYTES, key.len()),
-                ("a stored value", VALUE_BYTES, value.len()),
-            ] {
-                if actual > limit {
-                    return Err(self.rejected(&Error::too_large(what, limit, actual)));
-                }
-            }
-        }
-        let bytes = batch.bytes();
-        if bytes > BATCH_BYTES || u32::try_from(batch.iter().len()).is_err() {
-            return Err(self.rejected(&Error::too_large("a batch", BATCH_BYTES, bytes)));
-        }
-        Ok(())
+        batch
+            .check_limits(&CAPABILITIES)
+            .map_err(|error| self.rejected(&error))?;
+        let mut keys = batch.iter().map(|(key, _)| key);
+        let wrong = if keys.any(<[u8]>::is_empty) {
+            "a physical key is empty"
+        } else if u32::try_from(batch.iter().len()).is_err() {
+            "a batch has more writes than a u32 counts"
+        } else {
+            return Ok(());
+        };
+        Err(self.rejected(&Error::new(Kind::InvalidArgument, wrong)))
     }
 }
 

@@ -173,26 +173,6 @@ impl Redb {
     fn rejected(&self, error: &Error) -> ApplyError {
         ApplyError::Rejected(error::plain(error.kind(), &self.path, &error.to_string()))
     }
-
-    /// All that can be wrong with a batch, before anything of it is written.
-    fn check(&self, batch: &Batch<'_>) -> Result<(), ApplyError> {
-        for (key, value) in batch.iter() {
-            let value = value.unwrap_or_default();
-            for (what, limit, actual) in [
-                ("a physical key", KEY_BYTES, key.len()),
-                ("a stored value", VALUE_BYTES, value.len()),
-            ] {
-                if actual > limit {
-                    return Err(self.rejected(&Error::too_large(what, limit, actual)));
-                }
-            }
-        }
-        let bytes = batch.bytes();
-        if bytes > BATCH_BYTES {
-            return Err(self.rejected(&Error::too_large("a batch", BATCH_BYTES, bytes)));
-        }
-        Ok(())
-    }
 }
 
 impl OrderedKv for Redb {
@@ -222,7 +202,9 @@ impl OrderedKv for Redb {
                 )));
             }
         };
-        self.check(batch)?;
+        batch
+            .check_limits(&CAPABILITIES)
+            .map_err(|error| self.rejected(&error))?;
         self.write(batch, durability)
             .map_err(|error| self.unknown(error::at(&self.path, "writing a batch", error)))
     }
