@@ -254,3 +254,30 @@ fn one_name_with_and_without_a_map_are_two_places() {
     assert_eq!(AS_MAP.iter().count().unwrap(), 1);
     assert_eq!(EMPTY_KEY.get(()).unwrap(), None);
 }
+
+/// In a `static` another name does not compile; here the same check is made at run time.
+#[test]
+fn a_name_of_64_bytes_is_taken_and_one_of_65_or_with_a_control_character_is_not() {
+    let taken = |name: String| {
+        let name: &'static str = name.leak();
+        let handles: [fn(&'static str); 3] = [
+            |name| _ = Item::<u32>::new(name),
+            |name| _ = Map::<u32, u32>::new(name),
+            |name| _ = Counter::new(name),
+        ];
+        handles.map(|make| std::panic::catch_unwind(|| make(name)).is_ok())
+    };
+    for (name, expected) in [
+        ("n".repeat(64), true),
+        ("n".repeat(65), false),
+        (String::new(), false),
+        ("a b".to_string(), true),
+        ("a\u{1f}b".to_string(), false),
+    ] {
+        assert_eq!(taken(name.clone()), [expected; 3], "{name:?}");
+    }
+
+    let longest: Item<u32> = Item::new("n".repeat(64).leak());
+    longest.put(&7).unwrap();
+    assert_eq!(longest.get().unwrap(), Some(7));
+}
