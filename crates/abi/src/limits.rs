@@ -17,6 +17,24 @@ pub const COLLECTION_NAME_BYTES: usize = 64;
 pub const WRITE_SET_BYTES: usize = 64 * MIB;
 /// What an entry of the write set counts beside its key and value, in bytes.
 pub const WRITE_OVERHEAD_BYTES: usize = 64;
+/// Most keys that a call's conflict check knows one by one. Beyond, the namespace
+/// that was read most counts as read whole.
+pub const READ_POINTS: usize = 100_000;
+/// Most bytes of the ends of scanned ranges in a call's conflict check. Beyond, the
+/// namespace that was scanned most counts as read whole.
+pub const READ_RANGE_BYTES: usize = 4 * MIB;
+/// Most commits that are made durable together.
+pub const GROUP_COMMITS: usize = 256;
+/// Most bytes that are made durable together; one larger commit goes alone.
+pub const GROUP_BYTES: usize = 8 * MIB;
+/// Commits that the conflict check remembers. A call that began before the oldest
+/// conflicts.
+pub const RECENT_COMMITS: usize = 65_536;
+/// Most memory of the commits that the conflict check remembers, in bytes.
+pub const RECENT_BYTES: usize = 64 * MIB;
+/// How long a call that has lost three times may keep others from writing what it
+/// touches, in milliseconds.
+pub const RESERVATION_MS: u64 = 1_000;
 /// Largest page of a scan, in bytes. A single larger entry still comes, alone.
 pub const PAGE_BYTES: usize = MIB;
 /// Most operations in one `exec`.

@@ -22,10 +22,13 @@ pub trait Backend: Send + Sync + 'static {
     /// its own that is durable before this returns; else it is `NoSuchNamespace`.
     fn namespace(&self, name: &NamespaceName, create: bool) -> Result<NamespaceId, Error>;
 
-    /// Begins a transaction. No I/O; it may wait for another transaction to end,
-    /// until `deadline`, and is then a [`TxError::Conflict`].
-    fn begin(&self, mode: Mode, deadline: Option<Instant>)
-    -> Result<Box<dyn Transaction>, TxError>;
+    /// Begins a transaction. No I/O. [`Mode::Reserved`] may wait for others, until
+    /// `deadline`, and is then a [`TxError::Conflict`]; no other mode waits.
+    fn begin(
+        &self,
+        mode: Mode<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Box<dyn Transaction>, TxError>;
 
     /// A fresh key, 1 ..= 2^53 - 1. While the store is open it is not given out
     /// again, rolled back or not; after reopening, one that no commit followed may be.
@@ -34,7 +37,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether a commit whose outcome was unknown has happened. `None`: too old to tell.
     fn outcome(&self, id: CommitId) -> Result<Option<bool>, Error>;
 
-    /// Refuses new work, waits for the commit in flight, syncs. Idempotent.
+    /// Refuses new work, waits for the commits in flight, syncs. Idempotent.
     fn close(&self) -> Result<(), Error>;
 }
 
@@ -74,11 +77,14 @@ pub trait Transaction: Send + 'static {
 
 /// What a transaction may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum Mode<'a> {
     /// Reads and writes.
     ReadWrite,
-    /// Reads only; waits for nobody.
+    /// Reads only; its reads are not recorded.
     ReadOnly,
+    /// Reads and writes, and until its end (or one second) nobody else commits to
+    /// these namespaces: for an invocation that has lost again and again.
+    Reserved(&'a [NamespaceId]),
 }
 
 /// Milliseconds since 1970 by the store's own clock, which never steps back.
@@ -267,30 +273,105 @@ pub enum Write {
     Put(Box<[u8]>),
     /// Delete the key.
     Delete,
+    /// Add to the i64 entry under the key, whatever it holds when this commits: it
+    /// is no read, so it does not conflict. An absent entry counts as 0.
+    Add(i64),
 }
 
 /// How a commit ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Durable by the store's word, and visible. Without writes: the id of the
-    /// state that was read.
-    Committed(CommitId),
-    /// Nothing happened: another transaction was faster. Run again.
-    Conflict(Error),
+    /// Durable by the store's word, and visible. `None`: it wrote nothing, and what
+    /// it read was one state of the store.
+    Committed(Option<CommitId>),
+    /// Nothing happened. Run again.
+    Conflict(Why),
     /// Nothing happened, and running again will not help.
     Rejected(Error),
     /// It may have happened; [`Backend::outcome`] can tell after reopening.
     Unknown(CommitId, Error),
 }
 
-/// Names one commit. On embedded stores the number of its group, on shared
-/// servers 128 random bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+impl Outcome {
+    /// The commit, if it wrote anything; or why it did not happen, or is unknown.
+    pub fn into_result(self) -> Result<Option<CommitId>, Error> {
+        match self {
+            Outcome::Committed(id) => Ok(id),
+            Outcome::Conflict(why) => Err(why.into_error()),
+            Outcome::Rejected(error) => Err(error),
+            Outcome::Unknown(id, error) => Err(id.unknown(error)),
+        }
+    }
+}
+
+/// Why a transaction cannot commit although running it again may help.
+#[derive(Debug)]
+pub enum Why {
+    /// Another transaction was faster; the text says where.
+    Beaten(Error),
+    /// A [`Write::Add`] met an entry that it cannot be added to. Run again with
+    /// additions that read, so that the guest gets this error where it adds.
+    Unmergeable(Error),
+}
+
+impl Why {
+    /// The error itself.
+    pub fn into_error(self) -> Error {
+        match self {
+            Why::Beaten(error) | Why::Unmergeable(error) => error,
+        }
+    }
+}
+
+/// Names one commit, for ever: no other commit of the store has the same. On
+/// embedded stores the number of its group and, in the high half, a random number
+/// of the opening that made it; on shared servers 128 random bits.
+///
+/// As text `12-9f3c5b7a11d2e480`: the low half in decimal, the high half in
+/// hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitId(pub u128);
+
+impl CommitId {
+    /// The error of a caller who does not know whether this commit has happened.
+    pub(crate) fn unknown(self, error: Error) -> Error {
+        let message = format!("commit {self} may or may not have happened");
+        Error::with_source(Kind::UnknownOutcome, message, error)
+    }
+
+    /// The id of a group of an embedded store.
+    pub(crate) fn of_group(opening: u64, group: u64) -> Self {
+        CommitId(u128::from(opening) << 64 | u128::from(group))
+    }
+
+    /// The opening and the group of an embedded store.
+    pub(crate) fn opening_and_group(self) -> (u64, u64) {
+        let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+        (half(self.0 >> 64), half(self.0))
+    }
+}
 
 impl fmt::Display for CommitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let (high, low) = self.opening_and_group();
+        write!(f, "{low}-{high:016x}")
+    }
+}
+
+impl std::str::FromStr for CommitId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text.split_once('-')
+            .filter(|(_, high)| high.len() == 16 && high.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|(low, high)| {
+                let low = low.parse().ok()?;
+                Some(CommitId::of_group(u64::from_str_radix(high, 16).ok()?, low))
+            })
+            .ok_or_else(|| {
+                let message = format!("{text:?} is no commit id, such as 12-9f3c5b7a11d2e480");
+                Error::new(Kind::InvalidArgument, message)
+            })
     }
 }
 
@@ -298,7 +379,7 @@ impl fmt::Display for CommitId {
 #[derive(Debug)]
 pub enum TxError {
     /// The transaction cannot commit any more; its invocation must run again.
-    Conflict(Error),
+    Conflict(Why),
     /// The operation failed; the transaction can go on.
     Failed(Error),
 }
@@ -373,6 +454,28 @@ mod tests {
                 NamespaceName::new(bad).unwrap_err().kind(),
                 Kind::InvalidArgument
             );
+        }
+    }
+
+    #[test]
+    fn a_commit_id_is_read_back_from_its_text() {
+        for (opening, group) in [(0, 0), (0x9f3c_5b7a_11d2_e480, 12), (u64::MAX, u64::MAX)] {
+            let id = CommitId::of_group(opening, group);
+            assert_eq!(id.to_string().parse::<CommitId>().unwrap(), id);
+            assert_eq!(id.opening_and_group(), (opening, group));
+        }
+        let shown = CommitId::of_group(0x9f3c_5b7a_11d2_e480, 12).to_string();
+        assert_eq!(shown, "12-9f3c5b7a11d2e480");
+        for bad in [
+            "",
+            "12",
+            "12-",
+            "12-1",
+            "x-9f3c5b7a11d2e480",
+            "12-9f3c5b7a11d2e48g",
+        ] {
+            let refused = bad.parse::<CommitId>().unwrap_err();
+            assert_eq!(refused.kind(), Kind::InvalidArgument, "{bad}");
         }
     }
 

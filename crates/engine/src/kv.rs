@@ -68,19 +68,10 @@ impl<'a> Batch<'a> {
     /// Whether an engine can take it: `TooLarge`, with the engine's name, the limit
     /// and the actual size. For [`OrderedKv::apply`], before anything is written.
     pub fn check_limits(&self, capabilities: &Capabilities) -> Result<(), Error> {
-        let check = |what: &str, limit: usize, actual: usize| {
-            if actual <= limit {
-                return Ok(());
-            }
-            let what = format!("for {}, {what}", capabilities.name);
-            Err(Error::too_large(&what, limit, actual))
-        };
-        for (key, value) in self.iter() {
-            let value = value.map_or(0, <[u8]>::len);
-            check("a key", capabilities.max_key_bytes, key.len())?;
-            check("a value", capabilities.max_value_bytes, value)?;
-        }
-        check("a commit", capabilities.max_batch_bytes, self.bytes())
+        let sizes = self
+            .iter()
+            .map(|(key, value)| (key.len(), value.map_or(0, <[u8]>::len)));
+        check_sizes(capabilities, sizes, 0).map(|_| ())
     }
 
     /// Keys and values together, in bytes.
@@ -89,6 +80,31 @@ impl<'a> Batch<'a> {
             .map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len))
             .sum()
     }
+}
+
+/// Whether an engine can take writes of these sizes, key and value, with `more`
+/// bytes beside them: `TooLarge`, with the engine's name, the limit and the actual
+/// size. All together, in bytes.
+pub fn check_sizes(
+    capabilities: &Capabilities,
+    sizes: impl Iterator<Item = (usize, usize)>,
+    more: usize,
+) -> Result<usize, Error> {
+    let check = |what: &str, limit: usize, actual: usize| {
+        if actual <= limit {
+            return Ok(());
+        }
+        let what = format!("for {}, {what}", capabilities.name);
+        Err(Error::too_large(&what, limit, actual))
+    };
+    let mut bytes = more;
+    for (key, value) in sizes {
+        check("a key", capabilities.max_key_bytes, key)?;
+        check("a value", capabilities.max_value_bytes, value)?;
+        bytes += key + value;
+    }
+    check("a commit", capabilities.max_batch_bytes, bytes)?;
+    Ok(bytes)
 }
 
 /// How `apply` can fail. There is no third way: a failed write or sync may be on

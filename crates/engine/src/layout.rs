@@ -10,14 +10,16 @@
 //! | `01` | group u64, id high-water u64, clock ms u64: in every batch |
 //! | `02` name | catalog entry: id u32, state u8 |
 //! | `04` | the next namespace id, u32 |
+//! | `05` | the last 64 openings that committed: random number u64, first group u64 |
 //!
 //! (`03` is kept for the shapes of record types.) Integers in values are
 //! little-endian. `docs/data-format.md` says the same in prose.
 
-use wasm_storage_abi::Kind;
+use wasm_storage_abi::{Kind, keyspace};
+use wasm_storage_codec::record;
 
 use crate::backend::{Key, NamespaceId, NamespaceName, OwnedKey};
-use crate::error::Error;
+use crate::error::{Error, show_key};
 
 /// The system's own namespace.
 pub const SYSTEM: NamespaceId = NamespaceId(0);
@@ -29,6 +31,11 @@ pub const FORMAT: u16 = 1;
 pub const VALUE_HEADER_BYTES: usize = 1;
 /// Bytes before the guest's bytes in a physical key.
 pub const KEY_PREFIX_BYTES: usize = 4;
+
+/// The store's own records in a batch, keys included, at most.
+pub const RECORDS_BYTES: usize = 2 * (KEY_PREFIX_BYTES + 1) + 24 + Openings::KEPT * 16;
+/// A stored i64 entry, in bytes.
+pub const I64_VALUE_BYTES: usize = VALUE_HEADER_BYTES + record::I64_ENTRY_BYTES;
 
 /// The flags byte of a value without expiry.
 const PLAIN: u8 = 0;
@@ -54,6 +61,29 @@ pub fn guest_value(physical: &[u8]) -> Result<&[u8], Error> {
         )),
         None => Err(Error::new(Kind::Corrupt, "a stored value has no header")),
     }
+}
+
+/// The key of a minted number, as guests see it.
+pub fn minted_key(number: i64) -> [u8; 10] {
+    let [a, b] = keyspace::MINTED;
+    let [c, d, e, f, g, h, i, j] = number.to_be_bytes();
+    [a, b, c, d, e, f, g, h, i, j]
+}
+
+/// Adds to an i64 entry, as guests see it; none counts as 0.
+///
+/// Errors: `TypeMismatch` for another entry, `Overflow`; `key` is named.
+pub fn add(entry: Option<&[u8]>, delta: i64, key: &[u8]) -> Result<i64, Error> {
+    let old = entry
+        .map_or(Some(0), record::read_i64_entry)
+        .ok_or_else(|| {
+            let message = format!("the entry under {} is not an i64", show_key(key));
+            Error::new(Kind::TypeMismatch, message)
+        })?;
+    old.checked_add(delta).ok_or_else(|| {
+        let message = format!("{old} + {delta} under {} leaves i64", show_key(key));
+        Error::new(Kind::Overflow, message)
+    })
 }
 
 fn system_key(bytes: &[u8]) -> OwnedKey {
@@ -140,6 +170,60 @@ impl SystemRecord {
     }
 }
 
+/// Who made which groups: the last openings of the store that committed anything.
+/// By it, the outcome of a commit can be told after reopening.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Openings(Vec<(u64, u64)>);
+
+impl Openings {
+    /// As many are kept.
+    const KEPT: usize = 64;
+
+    /// Where they are.
+    pub fn key() -> OwnedKey {
+        system_key(&[0x05])
+    }
+
+    /// The same, and one more: its random number and its first group.
+    pub fn and(&self, opening: u64, first_group: u64) -> Self {
+        let mut openings = self.0.clone();
+        openings.push((opening, first_group));
+        let old = openings.len().saturating_sub(Self::KEPT);
+        Openings(openings.split_off(old))
+    }
+
+    /// Whether `opening` has made `group`, in a store whose last group is `last`.
+    /// `None`: it is too long ago to tell.
+    pub fn made(&self, opening: u64, group: u64, last: u64) -> Option<bool> {
+        if group > last {
+            return Some(false);
+        }
+        let maker = self.0.iter().rev().find(|(_, first)| *first <= group)?;
+        Some(maker.0 == opening)
+    }
+
+    /// 16 bytes for each, the oldest first.
+    pub fn encode(&self) -> Vec<u8> {
+        let numbers = self.0.iter().flat_map(|(opening, first)| [opening, first]);
+        numbers.flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    /// Reads them; `Corrupt` if they are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        if !rest.is_empty() {
+            let message = format!("the openings have {} bytes", bytes.len());
+            return Err(Error::new(Kind::Corrupt, message));
+        }
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
+        let pair = |pair: &[u8; 16]| {
+            let (opening, first) = pair.split_at(8);
+            (number(opening), number(first))
+        };
+        Ok(Openings(pairs.iter().map(pair).collect()))
+    }
+}
+
 /// What the catalog says of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CatalogEntry {
@@ -219,6 +303,38 @@ mod tests {
         assert_eq!(CatalogEntry::key(&name).physical(), b"\0\0\0\0\x02shop");
         assert_eq!(*physical_value(b"v"), [0, b'v']);
         assert_eq!(guest_value(&[0, b'v']).unwrap(), b"v");
+    }
+
+    #[test]
+    fn openings_tell_who_made_a_group() {
+        let openings = Openings::default().and(70, 1).and(80, 5);
+        assert_eq!(Openings::decode(&openings.encode()).unwrap(), openings);
+        assert_eq!(
+            openings.encode().get(..9),
+            Some(&b"\x46\0\0\0\0\0\0\0\x01"[..])
+        );
+        assert_eq!(openings.made(70, 4, 9), Some(true));
+        assert_eq!(openings.made(70, 5, 9), Some(false), "it did not happen");
+        assert_eq!(openings.made(80, 5, 9), Some(true));
+        assert_eq!(openings.made(80, 10, 9), Some(false), "not yet");
+        assert_eq!(openings.made(60, 1, 9), Some(false));
+        assert_eq!(
+            Openings::decode(&[0; 15]).unwrap_err().kind(),
+            Kind::Corrupt
+        );
+    }
+
+    #[test]
+    fn as_many_openings_are_known_as_are_kept_and_older_ones_not() {
+        let mut openings = Openings::default();
+        for n in 1..=64 {
+            openings = openings.and(n, n);
+        }
+        assert_eq!(openings.made(1, 1, 64), Some(true));
+        openings = openings.and(65, 65);
+        assert_eq!(openings.made(1, 1, 65), None);
+        assert_eq!(openings.made(2, 2, 65), Some(true));
+        assert_eq!(openings.encode().len(), 1024);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! | [`store`] | the front door: open sessions, run an invocation |
 //! | [`session`] | one attempt: reads see its own writes, savepoints, limits |
 //! | [`backend`] | the seam to shared servers: a conversation that ends in `commit` |
-//! | [`coordinator`] | that seam, over any embedded engine: published snapshot, commit |
+//! | [`coordinator`] | that seam, over any embedded engine: conflict check, group commit |
 //! | [`kv`] | the seam to embedded engines: owned snapshots, one atomic `apply` |
 //! | [`memory`] | the reference engine, in memory |
 //!
@@ -23,16 +23,15 @@ pub mod kv;
 pub mod layout;
 pub mod memory;
 mod overlay;
-mod permit;
 pub mod session;
 pub mod store;
 
 pub use backend::{
     Backend, Capabilities, Commit, CommitId, Durability, Key, KeyRange, Mode, NamespaceId,
-    NamespaceName, Order, Outcome, OwnedKey, PageHint, Transaction, TxError, Visit, Write,
+    NamespaceName, Order, Outcome, OwnedKey, PageHint, Transaction, TxError, Visit, Why, Write,
 };
 pub use coordinator::Coordinator;
 pub use error::Error;
 pub use session::{OpError, SavepointId, Session};
-pub use store::{Attempt, Done, RunOptions, SessionOptions, Store};
+pub use store::{Attempt, Done, RunError, RunOptions, SessionOptions, Store};
 pub use wasm_storage_abi::Kind;

@@ -11,7 +11,7 @@ use wasm_storage_abi::limits;
 
 use crate::backend::{Key, KeyRange, NamespaceId, OwnedKey, Write};
 use crate::error::Error;
-use crate::layout::KEY_PREFIX_BYTES;
+use crate::layout::{self, KEY_PREFIX_BYTES};
 
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
@@ -42,7 +42,8 @@ struct Undo {
 fn size(key: &OwnedKey, write: Option<&Write>) -> usize {
     let value = match write {
         Some(Write::Put(value)) => value.len(),
-        _ => 0,
+        Some(Write::Add(_)) => layout::I64_VALUE_BYTES,
+        Some(Write::Delete) | None => 0,
     };
     key.physical().len() + value + limits::WRITE_OVERHEAD_BYTES
 }
@@ -152,6 +153,11 @@ impl Overlay {
             }
         }
         true
+    }
+
+    /// Whether a savepoint is open.
+    pub(crate) fn has_savepoints(&self) -> bool {
+        !self.savepoints.is_empty()
     }
 
     fn index_of(&self, savepoint: u32) -> Option<usize> {

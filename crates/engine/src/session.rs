@@ -16,25 +16,84 @@ use wasm_storage_codec::record;
 
 use crate::backend::{
     Commit, CommitId, Key, KeyRange, Mode, NamespaceId, Order, Outcome, PageHint, Transaction,
-    TxError, Visit, Write,
+    TxError, Visit, Why, Write,
 };
 use crate::error::{Error, show_key};
 use crate::layout;
 use crate::overlay::Overlay;
-use crate::store::Store;
+use crate::store::{SessionOptions, Store};
 
 /// Reads and writes of one attempt.
 pub struct Session {
     store: Store,
-    mode: Mode,
-    deadline: Option<Instant>,
-    /// Begun at the first operation.
+    options: SessionOptions,
+    plan: Plan,
+    /// Begun at the first operation, and again after a part.
     transaction: Option<Box<dyn Transaction>>,
     overlay: Overlay,
-    /// Why this session can no longer commit.
-    doom: Option<Error>,
+    /// Namespaces read or written so far.
+    touched: Vec<NamespaceId>,
+    /// Parts that were committed, and the last one's id.
+    parts: u32,
+    last_part: Option<CommitId>,
+    /// Why nothing more can be done here.
+    fate: Option<Fate>,
     /// Reused for the physical key.
     physical: Vec<u8>,
+}
+
+/// What the invocation's earlier attempts say about this one.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Whether a conflict runs the invocation again.
+    rerun: bool,
+    /// Whether `increment` is blind.
+    pub(crate) merge: bool,
+    /// Namespaces to be reserved, ascending.
+    reserved: Vec<NamespaceId>,
+}
+
+impl Plan {
+    /// For a session that nobody runs again.
+    pub(crate) fn once() -> Self {
+        Self::first(false)
+    }
+
+    /// For the first attempt of an invocation.
+    pub(crate) fn first(rerun: bool) -> Self {
+        Plan {
+            rerun,
+            merge: true,
+            reserved: Vec::new(),
+        }
+    }
+
+    /// Reserves these namespaces, too.
+    pub(crate) fn reserve(&mut self, touched: Vec<NamespaceId>) {
+        self.reserved.extend(touched);
+        self.reserved.sort_unstable();
+        self.reserved.dedup();
+    }
+}
+
+/// The end of a session that came before its caller ended it.
+#[derive(Debug)]
+enum Fate {
+    /// It cannot commit; its invocation must run again.
+    Doomed(Why),
+    /// A part's outcome is unknown.
+    Unknown(CommitId, String),
+    /// The store takes no more writes.
+    Unavailable(String),
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    /// Parts that stay, whatever the outcome.
+    pub(crate) parts: u32,
+    pub(crate) touched: Vec<NamespaceId>,
 }
 
 /// Why an operation failed.
@@ -66,14 +125,17 @@ type Result<T> = std::result::Result<T, OpError>;
 const ENTRIES_PER_LOOK: usize = 1024;
 
 impl Session {
-    pub(crate) fn new(store: Store, mode: Mode, deadline: Option<Instant>) -> Self {
+    pub(crate) fn new(store: Store, options: SessionOptions, plan: Plan) -> Self {
         Session {
             store,
-            mode,
-            deadline,
+            options,
+            plan,
             transaction: None,
             overlay: Overlay::default(),
-            doom: None,
+            touched: Vec::new(),
+            parts: 0,
+            last_part: None,
+            fate: None,
             physical: Vec::new(),
         }
     }
@@ -94,9 +156,25 @@ impl Session {
                     return Ok(true);
                 }
                 Some(Write::Delete) => return Ok(false),
+                Some(&Write::Add(delta)) => {
+                    let sum = self.stored_plus(ns, key, delta)?;
+                    out(&record::i64_entry(sum));
+                    return Ok(true);
+                }
                 None => {}
             }
         }
+        self.get_stored(ns, key, out)
+    }
+
+    /// As [`Session::get`], without own writes.
+    fn get_stored(
+        &mut self,
+        ns: NamespaceId,
+        key: &[u8],
+        mut out: impl FnMut(&[u8]),
+    ) -> Result<bool> {
+        self.touch(ns);
         let mut bad = None;
         let key = Key { ns, bytes: key };
         let found = self.ask(|transaction| {
@@ -109,6 +187,16 @@ impl Session {
             Some(error) => Err(named(error, key.bytes).into()),
             None => Ok(found),
         }
+    }
+
+    /// The stored i64 entry and a blind addition to it.
+    fn stored_plus(&mut self, ns: NamespaceId, key: &[u8], delta: i64) -> Result<i64> {
+        let mut sum = None;
+        self.get_stored(ns, key, |entry| {
+            sum = Some(layout::add(Some(entry), delta, key));
+        })?;
+        sum.unwrap_or(Ok(delta))
+            .map_err(|error| self.unmergeable(error))
     }
 
     /// Length in bytes of the value under `key`; `None` if there is none.
@@ -140,34 +228,56 @@ impl Session {
         self.write(ns, key, Write::Delete)
     }
 
-    /// A fresh number, 1 ..= 2^53 - 1, that the store gives nobody else.
+    /// A fresh number, 1 ..= 2^53 - 1, that the store gives nobody else; nothing is
+    /// stored under the minted key of it.
     pub fn mint(&mut self, ns: NamespaceId) -> Result<i64> {
-        self.begin_write()?;
-        Ok(self.store.backend().mint(ns)?)
+        loop {
+            self.begin_write()?;
+            let number = self.store.backend().mint(ns)?;
+            // A guest may have put something under a number before it was minted.
+            if self.has(ns, &layout::minted_key(number))?.is_none() {
+                return Ok(number);
+            }
+            self.on_time()?;
+        }
     }
 
     /// Adds to the i64 entry under `key` and returns the new value; an absent entry
-    /// counts as 0.
+    /// counts as 0. It reads, so it may conflict.
     ///
     /// Errors: `TypeMismatch` if another entry is there, `Overflow`.
     pub fn add(&mut self, ns: NamespaceId, key: &[u8], delta: i64) -> Result<i64> {
-        let mut old = Some(0);
-        self.get(ns, key, |entry| old = record::read_i64_entry(entry))?;
-        let old = old.ok_or_else(|| {
-            let message = format!("the entry under {} is not an i64", show_key(key));
-            Error::new(Kind::TypeMismatch, message)
+        let mut sum = None;
+        self.get(ns, key, |entry| {
+            sum = Some(layout::add(Some(entry), delta, key));
         })?;
-        let new = old.checked_add(delta).ok_or_else(|| {
-            let message = format!("{old} + {delta} under {} leaves i64", show_key(key));
-            Error::new(Kind::Overflow, message)
-        })?;
-        self.put(ns, key, &record::i64_entry(new))?;
-        Ok(new)
+        let sum = sum.unwrap_or(Ok(delta))?;
+        self.put(ns, key, &record::i64_entry(sum))?;
+        Ok(sum)
     }
 
-    /// Adds to the i64 entry under `key`. The same checks as [`Session::add`].
+    /// Adds to the i64 entry under `key` whatever it holds at the commit: it reads
+    /// nothing, so it does not conflict. An absent entry counts as 0, and several
+    /// increments of one key count as their sum.
+    ///
+    /// Errors: those of [`Session::add`]. Where this session has not read the entry,
+    /// they are found at the commit: an invocation that can is then run again with
+    /// `add` in the place of this, and meets them here; any other is rejected.
     pub fn increment(&mut self, ns: NamespaceId, key: &[u8], delta: i64) -> Result<()> {
-        self.add(ns, key, delta).map(|_| ())
+        check_key(key)?;
+        self.begin_write()?;
+        self.physical.clear();
+        self.physical.extend_from_slice(&ns.0.to_be_bytes());
+        self.physical.extend_from_slice(key);
+        let blind = match self.overlay.get(&self.physical) {
+            None => Some(delta),
+            Some(Write::Add(before)) => before.checked_add(delta),
+            Some(Write::Put(_) | Write::Delete) => None,
+        };
+        match blind {
+            Some(sum) if self.plan.merge => self.write(ns, key, Write::Add(sum)),
+            _ => self.add(ns, key, delta).map(|_| ()),
+        }
     }
 
     /// Visits the entries of a range in order, own writes included, until the
@@ -190,6 +300,7 @@ impl Session {
         if range.is_empty() {
             return Ok(());
         }
+        self.touch(ns);
         let Some(transaction) = &mut self.transaction else {
             return Ok(());
         };
@@ -197,10 +308,11 @@ impl Session {
             own: OwnWrites::new(self.overlay.range(ns, range), order),
             order,
             visit,
-            deadline: self.deadline,
+            deadline: self.options.deadline,
             looked_at: 0,
             overdue: false,
             bad: None,
+            unmergeable: false,
             ended: false,
         };
         let scanned = transaction.scan(ns, range, order, hint, &mut |key, value| {
@@ -209,10 +321,11 @@ impl Session {
         if scanned.is_ok() {
             merge.rest();
         }
-        let (bad, overdue) = (merge.bad.take(), merge.overdue);
+        let (bad, overdue, unmergeable) = (merge.bad.take(), merge.overdue, merge.unmergeable);
         drop(merge);
         match (scanned, bad) {
             (Err(error), _) => Err(self.failed(error)),
+            (Ok(()), Some(error)) if unmergeable => Err(self.unmergeable(error)),
             (Ok(()), Some(error)) => Err(error.into()),
             (Ok(()), None) if overdue => Err(OpError::Overdue),
             (Ok(()), None) => Ok(()),
@@ -255,26 +368,122 @@ impl Session {
         }
     }
 
-    /// Ends the session: all its writes become durable and visible together, or none.
-    pub fn commit(mut self) -> Outcome {
-        if let Some(error) = self.doom.take() {
-            return Outcome::Conflict(error);
+    /// Ends a part of a long invocation: what was written since the last part
+    /// becomes durable and visible, and stays whatever comes after. Reading goes on
+    /// from a fresh snapshot. Not while a savepoint is open (`InvalidArgument`).
+    ///
+    /// A part that another invocation has beaten left nothing behind: the invocation
+    /// runs again from its start ([`OpError::Doomed`]) if it can and this is its
+    /// first part; else this is a `Conflict`, and the writes of this part are gone.
+    /// After `UnknownOutcome` and `Unavailable` every operation fails in the same way.
+    pub fn part(&mut self) -> Result<()> {
+        self.alive()?;
+        if self.overlay.has_savepoints() {
+            let message = "a part cannot end while a savepoint is open";
+            return Err(Error::new(Kind::InvalidArgument, message).into());
         }
+        match self.submit() {
+            Outcome::Committed(None) => Ok(()),
+            Outcome::Committed(part) => {
+                self.parts += 1;
+                self.last_part = part;
+                Ok(())
+            }
+            Outcome::Conflict(why) if self.runs_again() => {
+                self.fate = Some(Fate::Doomed(why));
+                Err(OpError::Doomed)
+            }
+            Outcome::Conflict(why) => Err(why.into_error().into()),
+            Outcome::Rejected(error) => {
+                if error.kind() == Kind::Unavailable {
+                    self.fate = Some(Fate::Unavailable(error.to_string()));
+                }
+                Err(error.into())
+            }
+            Outcome::Unknown(id, error) => {
+                let text = error.to_string();
+                self.fate = Some(Fate::Unknown(id, text));
+                self.alive()
+            }
+        }
+    }
+
+    /// Parts that were committed so far.
+    pub fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    /// Ends the session: all its writes become durable and visible together, or none.
+    pub fn commit(self) -> Outcome {
+        self.end().outcome
+    }
+
+    /// Ends the session and leaves nothing of it but its parts. Dropping it does the same.
+    pub fn rollback(self) {}
+
+    /// As [`Session::commit`], and says what its invocation must know.
+    pub(crate) fn end(mut self) -> End {
+        let outcome = match self.fate.take() {
+            None => match self.submit() {
+                Outcome::Committed(None) => Outcome::Committed(self.last_part),
+                outcome => outcome,
+            },
+            Some(fate) => fate.into(),
+        };
+        End {
+            outcome,
+            parts: self.parts,
+            touched: self.touched,
+        }
+    }
+
+    /// As [`Session::rollback`], unless what it read was no state of the store or a
+    /// part of it has failed.
+    pub(crate) fn leave(mut self) -> End {
+        if self.fate.is_some() {
+            return self.end();
+        }
+        self.overlay = Overlay::default();
+        let valid = if self.store.capabilities().snapshot_reads {
+            Ok(())
+        } else {
+            match &mut self.transaction {
+                Some(transaction) => transaction.validate(),
+                None => Ok(()),
+            }
+        };
+        let outcome = match valid {
+            Ok(()) => Outcome::Committed(self.last_part),
+            Err(TxError::Conflict(why)) => Outcome::Conflict(why),
+            Err(TxError::Failed(error)) => Outcome::Rejected(error),
+        };
+        End {
+            outcome,
+            parts: self.parts,
+            touched: self.touched,
+        }
+    }
+
+    /// Hands the writes to the store; the session is as new afterwards.
+    fn submit(&mut self) -> Outcome {
         match self.transaction.take() {
             Some(transaction) => transaction.commit(Commit {
                 writes: std::mem::take(&mut self.overlay).into_writes(),
             }),
             // Nothing was read or written.
-            None => Outcome::Committed(CommitId(0)),
+            None => Outcome::Committed(None),
         }
     }
 
-    /// Ends the session and leaves nothing of it. Dropping it does the same.
-    pub fn rollback(self) {}
-
     /// Whether the session can no longer commit; [`Session::commit`] says why.
     pub fn is_doomed(&self) -> bool {
-        self.doom.is_some()
+        matches!(self.fate, Some(Fate::Doomed(_)))
+    }
+
+    /// Whether its end is decided: it can no longer commit, or a part of it has
+    /// failed for good. [`Session::commit`] says why.
+    pub fn is_over(&self) -> bool {
+        self.fate.is_some()
     }
 
     /// The store this session reads and writes.
@@ -284,21 +493,49 @@ impl Session {
 
     /// When the invocation must be over; waiting for the store counts.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.options.deadline
     }
 
     /// `Overdue` if the deadline has passed, for work of many operations.
     pub fn on_time(&self) -> Result<()> {
-        if is_over(self.deadline) {
+        if has_passed(self.options.deadline) {
             return Err(OpError::Overdue);
         }
         Ok(())
     }
 
     fn alive(&self) -> Result<()> {
-        match self.doom {
-            Some(_) => Err(OpError::Doomed),
+        match &self.fate {
             None => Ok(()),
+            Some(Fate::Doomed(_)) => Err(OpError::Doomed),
+            Some(Fate::Unknown(id, text)) => {
+                let message = format!("commit {id} may or may not have happened: {text}");
+                Err(Error::new(Kind::UnknownOutcome, message).into())
+            }
+            Some(Fate::Unavailable(text)) => {
+                Err(Error::new(Kind::Unavailable, text.clone()).into())
+            }
+        }
+    }
+
+    /// Whether what is lost now runs the invocation again.
+    fn runs_again(&self) -> bool {
+        self.plan.rerun && self.parts == 0
+    }
+
+    /// A blind addition that cannot be made: the guest gets the error where it adds,
+    /// if it can run again.
+    fn unmergeable(&mut self, error: Error) -> OpError {
+        if self.runs_again() {
+            self.fate = Some(Fate::Doomed(Why::Unmergeable(error)));
+            return OpError::Doomed;
+        }
+        OpError::Failed(error)
+    }
+
+    fn touch(&mut self, ns: NamespaceId) {
+        if !self.touched.contains(&ns) {
+            self.touched.push(ns);
         }
     }
 
@@ -306,7 +543,13 @@ impl Session {
     fn begin(&mut self) -> Result<()> {
         self.alive()?;
         if self.transaction.is_none() {
-            match self.store.backend().begin(self.mode, self.deadline) {
+            let mode = match self.options.mode {
+                Mode::ReadWrite if !self.plan.reserved.is_empty() && self.parts == 0 => {
+                    Mode::Reserved(&self.plan.reserved)
+                }
+                mode => mode,
+            };
+            match self.store.backend().begin(mode, self.options.deadline) {
                 Ok(transaction) => self.transaction = Some(transaction),
                 Err(error) => return Err(self.failed(error)),
             }
@@ -315,7 +558,7 @@ impl Session {
     }
 
     fn begin_write(&mut self) -> Result<()> {
-        if self.mode == Mode::ReadOnly {
+        if self.options.mode == Mode::ReadOnly {
             return Err(Error::new(Kind::ReadOnly, "this session is read-only").into());
         }
         self.begin()
@@ -323,6 +566,7 @@ impl Session {
 
     fn write(&mut self, ns: NamespaceId, key: &[u8], write: Write) -> Result<()> {
         self.begin_write()?;
+        self.touch(ns);
         let written = self.overlay.write(Key { ns, bytes: key }, write);
         written.map_err(|error| named(error, key).into())
     }
@@ -340,8 +584,8 @@ impl Session {
     fn failed(&mut self, error: TxError) -> OpError {
         match error {
             TxError::Failed(error) => OpError::Failed(error),
-            TxError::Conflict(error) => {
-                self.doom = Some(error);
+            TxError::Conflict(why) => {
+                self.fate = Some(Fate::Doomed(why));
                 OpError::Doomed
             }
         }
@@ -351,14 +595,25 @@ impl Session {
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session")
-            .field("mode", &self.mode)
+            .field("mode", &self.options.mode)
             .field("begun", &self.transaction.is_some())
-            .field("doom", &self.doom)
+            .field("parts", &self.parts)
+            .field("fate", &self.fate)
             .finish_non_exhaustive()
     }
 }
 
-fn is_over(deadline: Option<Instant>) -> bool {
+impl From<Fate> for Outcome {
+    fn from(fate: Fate) -> Self {
+        match fate {
+            Fate::Doomed(why) => Outcome::Conflict(why),
+            Fate::Unknown(id, text) => Outcome::Unknown(id, Error::new(Kind::UnknownOutcome, text)),
+            Fate::Unavailable(text) => Outcome::Rejected(Error::new(Kind::Unavailable, text)),
+        }
+    }
+}
+
+fn has_passed(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|at| Instant::now() >= at)
 }
 
@@ -424,6 +679,8 @@ struct Merge<'a, 'v> {
     looked_at: usize,
     overdue: bool,
     bad: Option<Error>,
+    /// `bad` is about an own addition.
+    unmergeable: bool,
     /// The visitor broke off, a stored entry was bad, or time is over.
     ended: bool,
 }
@@ -441,10 +698,10 @@ impl Merge<'_, '_> {
                 break;
             }
             self.own.advance();
-            self.show_own(own, write)?;
             if before == Ordering::Equal {
-                return ControlFlow::Continue(());
+                return self.show_own(own, write, Some(value));
             }
+            self.show_own(own, write, None)?;
         }
         self.show(key, value)
     }
@@ -455,23 +712,34 @@ impl Merge<'_, '_> {
             && let Some((key, write)) = self.own.next
         {
             self.own.advance();
-            if self.show_own(key, write).is_break() {
+            if self.show_own(key, write, None).is_break() {
                 return;
             }
         }
     }
 
-    fn show_own(&mut self, key: &[u8], write: &Write) -> ControlFlow<()> {
+    /// An own write, over what the store holds under its key.
+    fn show_own(&mut self, key: &[u8], write: &Write, stored: Option<&[u8]>) -> ControlFlow<()> {
         self.look_at_the_clock()?;
         match write {
             Write::Put(value) => self.show(key, value),
             Write::Delete => ControlFlow::Continue(()),
+            Write::Add(delta) => {
+                let stored = stored.map(layout::guest_value).transpose();
+                match stored.and_then(|entry| layout::add(entry, *delta, key)) {
+                    Ok(sum) => self.hand_out(key, &record::i64_entry(sum)),
+                    Err(error) => {
+                        self.unmergeable = true;
+                        self.refuse(error)
+                    }
+                }
+            }
         }
     }
 
     fn look_at_the_clock(&mut self) -> ControlFlow<()> {
         self.looked_at += 1;
-        if self.looked_at.is_multiple_of(ENTRIES_PER_LOOK) && is_over(self.deadline) {
+        if self.looked_at.is_multiple_of(ENTRIES_PER_LOOK) && has_passed(self.deadline) {
             self.overdue = true;
             self.ended = true;
             return ControlFlow::Break(());
@@ -480,14 +748,21 @@ impl Merge<'_, '_> {
     }
 
     fn show(&mut self, key: &[u8], physical: &[u8]) -> ControlFlow<()> {
-        let flow = match layout::guest_value(physical) {
-            Ok(value) => (self.visit)(key, value),
-            Err(error) => {
-                self.bad = Some(named(error, key));
-                ControlFlow::Break(())
-            }
-        };
+        match layout::guest_value(physical) {
+            Ok(value) => self.hand_out(key, value),
+            Err(error) => self.refuse(named(error, key)),
+        }
+    }
+
+    fn hand_out(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
+        let flow = (self.visit)(key, value);
         self.ended |= flow.is_break();
         flow
+    }
+
+    fn refuse(&mut self, error: Error) -> ControlFlow<()> {
+        self.bad = Some(error);
+        self.ended = true;
+        ControlFlow::Break(())
     }
 }

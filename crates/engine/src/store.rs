@@ -23,9 +23,14 @@ use std::time::Instant;
 
 use wasm_storage_abi::Kind;
 
-use crate::backend::{Backend, Capabilities, CommitId, Mode, NamespaceId, NamespaceName, Outcome};
+use crate::backend::{
+    Backend, Capabilities, CommitId, Mode, NamespaceId, NamespaceName, Outcome, Why,
+};
 use crate::error::Error;
-use crate::session::Session;
+use crate::session::{Plan, Session};
+
+/// An invocation that has lost so often reserves what it touches.
+const LOSSES_BEFORE_RESERVING: u32 = 3;
 
 /// A store, open. Clones are the same store.
 #[derive(Clone)]
@@ -35,7 +40,7 @@ pub struct Store(Arc<dyn Backend>);
 #[derive(Clone, Copy, Debug)]
 pub struct SessionOptions {
     /// What the session may do.
-    pub mode: Mode,
+    pub mode: Mode<'static>,
     /// When it must be over: waiting for the store ends then.
     pub deadline: Option<Instant>,
 }
@@ -59,10 +64,23 @@ impl SessionOptions {
 }
 
 /// How an invocation is run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct RunOptions {
-    /// When it must be over.
+    /// When it must be over, all attempts together.
     pub deadline: Option<Instant>,
+    /// Whether an attempt that lost to another invocation is run again: only if it
+    /// has no effect but through its session, and keeps nothing from the lost one.
+    pub rerun: bool,
+}
+
+/// No deadline, runs again.
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions {
+            deadline: None,
+            rerun: true,
+        }
+    }
 }
 
 /// How an attempt of an invocation ended, with the session given back.
@@ -87,10 +105,92 @@ impl<R> Attempt<R> {
 /// An invocation that ended as its closure wanted.
 #[derive(Debug)]
 pub struct Done<R> {
-    /// What the closure answered.
+    /// What the closure answered in the attempt that counts.
     pub value: R,
-    /// The commit, if there was one.
+    /// The last commit, if there was one.
     pub commit: Option<CommitId>,
+    /// Commits before the end ([`Session::part`]): they stay, rolled back or not.
+    pub parts: u32,
+    /// How often the closure ran.
+    pub attempts: u32,
+}
+
+/// An invocation that the store did not let end as its closure wanted.
+///
+/// `Conflict`: nothing but its parts happened; other invocations were faster until
+/// the deadline, or it could not be run again. `UnknownOutcome`: it may have
+/// happened, and [`RunError::commit`] names the commit in question. Other kinds:
+/// nothing but its parts happened.
+#[derive(Debug)]
+pub struct RunError {
+    error: Error,
+    commit: Option<CommitId>,
+    parts: u32,
+    attempts: u32,
+}
+
+impl RunError {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> Kind {
+        self.error.kind()
+    }
+
+    /// For `UnknownOutcome`: the commit that [`Store::outcome`] knows about after
+    /// reopening.
+    pub fn commit(&self) -> Option<CommitId> {
+        self.commit
+    }
+
+    /// Commits before the one that failed: they stay.
+    pub fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    /// How often the closure ran.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    fn lost(why: Why, parts: u32, attempts: u32) -> Self {
+        let error = why.into_error();
+        let error = match (error.kind(), attempts) {
+            (Kind::Conflict, 2..) => Error::with_source(
+                Kind::Conflict,
+                format!("other calls were faster in all {attempts} attempts; in the last one"),
+                error,
+            ),
+            _ => error,
+        };
+        RunError {
+            error,
+            commit: None,
+            parts,
+            attempts,
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)?;
+        match self.parts {
+            0 => Ok(()),
+            1 => f.write_str("; 1 part of the call stays"),
+            parts => write!(f, "; {parts} parts of the call stay"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Keeps the kind and the text.
+impl From<RunError> for Error {
+    fn from(failed: RunError) -> Self {
+        if failed.parts == 0 {
+            return failed.error;
+        }
+        Error::new(failed.kind(), failed.to_string())
+    }
 }
 
 impl Store {
@@ -116,55 +216,80 @@ impl Store {
         self.namespace(NamespaceName::DEFAULT, true)
     }
 
-    /// Opens a session, for adapters that have no closure to wrap.
+    /// Opens a session, for adapters that have no closure to wrap. Nobody runs it
+    /// again: what it loses against another is a conflict to its caller.
     pub fn begin(&self, options: SessionOptions) -> Session {
-        Session::new(self.clone(), options.mode, options.deadline)
+        Session::new(self.clone(), options, Plan::once())
     }
 
     /// Runs one invocation: `attempt` does its work in the session and gives it
     /// back, to be committed or rolled back.
     ///
+    /// An attempt that another invocation has beaten left nothing behind and is run
+    /// again, at once, as [`RunOptions::rerun`] and the deadline allow. After three
+    /// losses the namespaces that it touched are reserved for it, so that it cannot
+    /// lose for ever.
+    ///
     /// Errors: `Conflict` if other invocations were faster until the deadline;
-    /// `UnknownOutcome` with the commit's number in the text; what the store reports.
+    /// `UnknownOutcome` with the commit ([`RunError::commit`]); what the store reports.
     pub fn run<R>(
         &self,
         options: RunOptions,
-        attempt: impl FnOnce(Session) -> Attempt<R>,
-    ) -> Result<Done<R>, Error> {
-        let session = self.begin(SessionOptions {
+        mut attempt: impl FnMut(Session) -> Attempt<R>,
+    ) -> Result<Done<R>, RunError> {
+        let session_options = SessionOptions {
             mode: Mode::ReadWrite,
             deadline: options.deadline,
-        });
-        match attempt(session) {
-            Attempt::Rollback(session, value) => {
-                session.rollback();
-                Ok(Done {
-                    value,
-                    commit: None,
-                })
+        };
+        let mut plan = Plan::first(options.rerun);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let session = Session::new(self.clone(), session_options, plan.clone());
+            let (value, end) = match attempt(session) {
+                Attempt::Commit(session, value) => (value, session.end()),
+                Attempt::Rollback(session, value) => (value, session.leave()),
+            };
+            let (parts, touched) = (end.parts, end.touched);
+            let failed = |error, commit| RunError {
+                error,
+                commit,
+                parts,
+                attempts,
+            };
+            let why = match end.outcome {
+                Outcome::Committed(commit) => {
+                    return Ok(Done {
+                        value,
+                        commit,
+                        parts,
+                        attempts,
+                    });
+                }
+                Outcome::Rejected(error) => return Err(failed(error, None)),
+                Outcome::Unknown(id, error) => return Err(failed(id.unknown(error), Some(id))),
+                Outcome::Conflict(why) => why,
+            };
+            let late = options.deadline.is_some_and(|at| Instant::now() >= at);
+            if !options.rerun || parts > 0 || late {
+                return Err(RunError::lost(why, parts, attempts));
             }
-            Attempt::Commit(session, value) => match session.commit() {
-                Outcome::Committed(id) => Ok(Done {
-                    value,
-                    commit: Some(id),
-                }),
-                Outcome::Conflict(error) | Outcome::Rejected(error) => Err(error),
-                Outcome::Unknown(id, error) => Err(Error::with_source(
-                    Kind::UnknownOutcome,
-                    format!("commit {id} may or may not have happened"),
-                    error,
-                )),
-            },
+            if let Why::Unmergeable(_) = why {
+                plan.merge = false;
+            }
+            if attempts >= LOSSES_BEFORE_RESERVING {
+                plan.reserve(touched);
+            }
         }
     }
 
     /// Whether a commit whose outcome was unknown has happened; to be asked after
-    /// reopening, before the next commit.
+    /// reopening. `None`: it is too long ago to tell.
     pub fn outcome(&self, id: CommitId) -> Result<Option<bool>, Error> {
         self.0.outcome(id)
     }
 
-    /// Refuses new work, waits for the commit in flight, syncs. Idempotent.
+    /// Refuses new work, waits for the commits in flight, syncs. Idempotent.
     pub fn close(&self) -> Result<(), Error> {
         self.0.close()
     }

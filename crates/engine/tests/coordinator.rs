@@ -47,7 +47,7 @@ fn putting(store: &Store, key: &[u8]) -> Session {
 
 fn committed(store: &Store, key: &[u8]) -> CommitId {
     match putting(store, key).commit() {
-        Outcome::Committed(id) => id,
+        Outcome::Committed(Some(id)) => id,
         other => panic!("should have committed: {other:?}"),
     }
 }
@@ -110,10 +110,10 @@ fn a_rejected_commit_did_not_happen_and_the_store_stays_open() {
     }
     assert_eq!(system_record(&kv), before);
     assert!(keys(&store).is_empty());
-    let id = committed(&store, b"k");
+    committed(&store, b"k");
     assert_eq!(
-        id,
-        CommitId(u128::from(before.group) + 1),
+        system_record(&kv).group,
+        before.group + 1,
         "its number is free"
     );
     assert_eq!(keys(&store), [b"k"]);
@@ -124,7 +124,7 @@ fn an_unknown_outcome_names_its_commit_and_stops_writes_but_not_readers() {
     for fault in [Fault::UnknownWritten, Fault::UnknownUnwritten] {
         let kv = MemoryKv::new();
         let (store, faults) = faulty(&kv);
-        committed(&store, b"known");
+        let known = committed(&store, b"known");
         let mut early = read(&store);
         let ns = store.default_namespace().unwrap();
         assert!(early.has(ns, b"known").unwrap().is_some());
@@ -155,13 +155,20 @@ fn an_unknown_outcome_names_its_commit_and_stops_writes_but_not_readers() {
         assert!(matches!(early.commit(), Outcome::Committed(_)));
         assert_eq!(store.namespace("default", false).unwrap(), ns);
 
-        // Reopened over the same engine, the store goes on and can tell.
+        // Reopened over the same engine, the store goes on and can tell: also after
+        // other commits, of which the first may have the same number.
         let happened = fault == Fault::UnknownWritten;
         let reopened = open(&kv).unwrap();
-        assert_eq!(reopened.outcome(id).unwrap(), Some(happened), "{fault:?}");
-        assert_eq!(reopened.outcome(CommitId(id.0 - 1)).unwrap(), Some(true));
-        assert_eq!(keys(&reopened).contains(&b"unknown".to_vec()), happened);
-        committed(&reopened, b"next");
+        for next in [&b"next"[..], b"after"] {
+            assert_eq!(reopened.outcome(id).unwrap(), Some(happened), "{fault:?}");
+            assert_eq!(reopened.outcome(known).unwrap(), Some(true));
+            assert_eq!(keys(&reopened).contains(&b"unknown".to_vec()), happened);
+            let next = committed(&reopened, next);
+            assert_ne!(next, id);
+            assert_eq!(reopened.outcome(next).unwrap(), Some(true));
+        }
+        let again = open(&kv).unwrap();
+        assert_eq!(again.outcome(id).unwrap(), Some(happened), "{fault:?}");
     }
 }
 
@@ -192,7 +199,7 @@ fn a_poisoned_store_does_not_guess_the_outcome_it_does_not_know() {
 }
 
 #[test]
-fn run_reports_an_unknown_outcome_with_the_commit_in_its_text() {
+fn run_reports_an_unknown_outcome_with_its_commit() {
     let kv = MemoryKv::new();
     let (store, faults) = faulty(&kv);
     let ns = store.default_namespace().unwrap();
@@ -204,29 +211,35 @@ fn run_reports_an_unknown_outcome_with_the_commit_in_its_text() {
         })
         .unwrap_err();
     assert_eq!(error.kind(), Kind::UnknownOutcome);
+    let id = error.commit().unwrap();
+    assert_eq!(open(&kv).unwrap().outcome(id).unwrap(), Some(true));
     let text = error.to_string();
     assert!(
-        text.contains("commit 1 ") && text.contains("sync failed"),
+        text.contains(&format!("commit {id} ")) && text.contains("sync failed"),
         "{text}"
     );
 }
 
 #[test]
-fn a_panic_in_apply_poisons_the_store_and_gives_the_permit_back() {
+fn a_panic_in_apply_poisons_the_store() {
     for (fault, happened) in [(Fault::Panic, false), (Fault::PanicWritten, true)] {
         let kv = MemoryKv::new();
         let (store, faults) = faulty(&kv);
-        committed(&store, b"known");
+        let known = committed(&store, b"known");
         faults.arm(fault);
         let session = putting(&store, b"unknown");
         assert!(catch_unwind(AssertUnwindSafe(|| session.commit())).is_err());
         let error = refused(&store);
         assert_eq!(error.kind(), Kind::Unavailable);
-        assert!(error.to_string().contains("commit 2"), "{error}");
+        let id = CommitId(known.0 + 1);
+        assert!(
+            error.to_string().contains(&format!("commit {id}")),
+            "{error}"
+        );
         assert_eq!(keys(&store), [b"known"]);
-        assert!(store.outcome(CommitId(2)).is_err());
+        assert!(store.outcome(id).is_err());
         let reopened = open(&kv).unwrap();
-        assert_eq!(reopened.outcome(CommitId(2)).unwrap(), Some(happened));
+        assert_eq!(reopened.outcome(id).unwrap(), Some(happened));
     }
 }
 
@@ -249,7 +262,8 @@ fn a_commit_whose_snapshot_fails_is_committed_and_the_store_takes_no_more_writes
     assert_eq!(store.outcome(CommitId(id.0 + 1)).unwrap(), Some(false));
     let reopened = open(&kv).unwrap();
     assert_eq!(keys(&reopened), [&b"hidden"[..], b"known"]);
-    assert_eq!(committed(&reopened, b"next"), CommitId(id.0 + 1));
+    assert_eq!(reopened.outcome(id).unwrap(), Some(true));
+    committed(&reopened, b"next");
 }
 
 #[test]
@@ -257,7 +271,7 @@ fn close_refuses_new_work_of_both_modes_and_is_idempotent() {
     let kv = MemoryKv::new();
     let store = open(&kv).unwrap();
     let ns = store.default_namespace().unwrap();
-    committed(&store, b"k");
+    let last = committed(&store, b"k");
     let running = putting(&store, b"running");
     let mut reader = read(&store);
     reader.has(ns, b"k").unwrap();
@@ -283,10 +297,9 @@ fn close_refuses_new_work_of_both_modes_and_is_idempotent() {
     }
     assert!(matches!(reader.commit(), Outcome::Committed(_)));
     assert_eq!(system_record(&kv), applied, "nothing was written");
-    assert_eq!(
-        open(&kv).unwrap().outcome(CommitId(2)).unwrap(),
-        Some(false)
-    );
+    let reopened = open(&kv).unwrap();
+    assert_eq!(reopened.outcome(last).unwrap(), Some(true));
+    assert_eq!(reopened.outcome(CommitId(last.0 + 1)).unwrap(), Some(false));
 }
 
 #[test]
@@ -560,7 +573,7 @@ fn threads_that_make_the_same_namespace_get_one_id() {
                 })
             })
             .collect();
-        // One is at work; the others queue up behind it.
+        // One leads; the others queue up behind it, and all but one lose.
         hold.wait_for(1);
         drop(hold);
         threads.into_iter().map(|t| t.join().unwrap()).collect()
@@ -568,7 +581,7 @@ fn threads_that_make_the_same_namespace_get_one_id() {
     assert!(ids.iter().all(|map| *map == ids[0]));
     let distinct: BTreeSet<u32> = ids[0].values().copied().collect();
     assert_eq!(distinct.len(), 3);
-    assert_eq!(faults.applies(), 1 + 3);
+    assert!(faults.applies() <= 1 + 3, "none was made twice");
 }
 
 #[test]
@@ -578,7 +591,7 @@ fn a_namespace_is_made_while_a_write_session_is_open() {
     let mut session = putting(&store, b"k");
     let made = store.namespace("made", true).unwrap();
     session.put(made, b"k", b"v").unwrap();
-    assert!(matches!(session.commit(), Outcome::Committed(CommitId(2))));
+    assert!(matches!(session.commit(), Outcome::Committed(Some(_))));
     assert!(read(&store).has(made, b"k").unwrap().is_some());
 }
 
@@ -703,7 +716,7 @@ fn what_the_engine_cannot_take_is_rejected_before_anything_is_written() {
     recorder.capabilities.name = "tiny";
     recorder.capabilities.max_key_bytes = 4 + 10;
     recorder.capabilities.max_value_bytes = 1 + 100;
-    recorder.capabilities.max_batch_bytes = (5 + 24) + 3 * (14 + 101);
+    recorder.capabilities.max_batch_bytes = layout::RECORDS_BYTES + 3 * (14 + 101);
     let applied = Arc::clone(&recorder.applied);
     let store = Store::new(Coordinator::open(recorder, None).unwrap());
     let ns = store.default_namespace().unwrap();

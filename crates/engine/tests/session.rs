@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use proptest::prelude::*;
 use wasm_storage_abi::limits;
@@ -13,8 +13,8 @@ use wasm_storage_engine::kv::{OrderedKv, Snapshot};
 use wasm_storage_engine::layout::{KEY_PREFIX_BYTES, SystemRecord};
 use wasm_storage_engine::memory::MemoryKv;
 use wasm_storage_engine::{
-    Attempt, CommitId, Coordinator, KeyRange, Kind, Mode, NamespaceId, OpError, Order, Outcome,
-    PageHint, RunOptions, SavepointId, Session, SessionOptions, Store,
+    Attempt, CommitId, Coordinator, KeyRange, Kind, Mode, NamespaceId, OpError, Order, PageHint,
+    RunOptions, SavepointId, Session, SessionOptions, Store,
 };
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -84,11 +84,8 @@ fn stored(store: &Store, ns: NamespaceId) -> Entries {
     all(&mut read(store), ns)
 }
 
-fn commit(session: Session) -> CommitId {
-    match session.commit() {
-        Outcome::Committed(id) => id,
-        other => panic!("should have committed: {other:?}"),
-    }
+fn commit(session: Session) -> Option<CommitId> {
+    session.commit().into_result().unwrap()
 }
 
 /// Kind and text of an operation's failure.
@@ -158,11 +155,7 @@ fn a_commit_is_visible_to_the_next_session_and_not_before() {
     assert_eq!(all(&mut early, ns), []);
     let mut later = read(&store);
     assert_eq!(get(&mut later, ns, b"k"), Some(b"v".into()));
-    assert_eq!(
-        commit(later),
-        first,
-        "without writes: the state that was read"
-    );
+    assert_eq!(commit(later), None, "nothing was written");
 
     let mut session = write(&store);
     session.delete(ns, b"k").unwrap();
@@ -205,7 +198,7 @@ fn rollback_and_drop_leave_nothing() {
 fn a_session_without_writes_commits_without_a_batch() {
     let (store, ns) = store();
     let id = commit(write(&store));
-    assert_eq!(store.outcome(id).unwrap(), Some(true));
+    assert_eq!(id, None);
     let mut session = write(&store);
     session.has(ns, b"k").unwrap();
     let before = commit(session);
@@ -448,7 +441,7 @@ fn a_read_only_session_refuses_every_write_and_reads_on() {
 }
 
 #[test]
-fn a_read_only_session_reads_while_another_session_holds_the_permit() {
+fn sessions_read_and_write_side_by_side() {
     let (store, ns) = store();
     let mut writer = write(&store);
     writer.put(ns, b"k", b"v").unwrap();
@@ -459,84 +452,55 @@ fn a_read_only_session_reads_while_another_session_holds_the_permit() {
     commit(writer);
 }
 
+/// The session finds out that it must run again, here because a blind addition
+/// cannot be made: every later operation says so too, whatever it is.
 #[test]
-fn the_permit_is_taken_at_the_first_operation_not_at_begin() {
+fn a_doomed_session_refuses_every_operation() {
     let (store, ns) = store();
-    let idle = write(&store);
-    let mut second = until(&store, Instant::now());
-    second.put(ns, b"k", b"v").unwrap();
-    let mut third = until(&store, Instant::now());
-    third.savepoint().unwrap();
-    assert!(matches!(third.put(ns, b"k", b"v"), Err(OpError::Doomed)));
-    commit(second);
-    commit(idle);
-}
-
-#[test]
-fn who_waits_for_the_permit_until_the_deadline_is_doomed_and_its_commit_is_a_conflict() {
-    let (store, ns) = store();
-    let mut holder = write(&store);
-    holder.get(ns, b"k", |_| {}).unwrap();
-    let patience = Duration::from_millis(20);
-    let began = Instant::now();
-    let mut session = until(&store, began + patience);
-    assert!(matches!(session.has(ns, b"k"), Err(OpError::Doomed)));
-    assert!(began.elapsed() >= patience, "not before the deadline");
-    assert!(session.is_doomed());
-
-    // Every later operation says so too, whatever it is.
-    assert!(matches!(session.put(ns, b"k", b"v"), Err(OpError::Doomed)));
-    assert!(matches!(session.delete(ns, b"k"), Err(OpError::Doomed)));
-    assert!(matches!(session.add(ns, b"k", 1), Err(OpError::Doomed)));
-    assert!(matches!(session.mint(ns), Err(OpError::Doomed)));
-    assert!(matches!(session.savepoint(), Err(OpError::Doomed)));
-    let first = SavepointId(1);
-    assert!(matches!(session.release(first), Err(OpError::Doomed)));
-    assert!(matches!(session.rollback_to(first), Err(OpError::Doomed)));
-    let visit = &mut |_: &[u8], _: &[u8]| ControlFlow::Continue(());
-    let scanned = session.scan(
-        ns,
-        &KeyRange::ALL,
-        Order::Forward,
-        PageHint::default(),
-        visit,
-    );
-    assert!(matches!(scanned, Err(OpError::Doomed)));
-
-    match session.commit() {
-        Outcome::Conflict(error) => {
-            assert_eq!(error.kind(), Kind::Conflict);
-            assert!(error.to_string().contains("deadline"), "{error}");
+    let mut session = write(&store);
+    session.put(ns, b"text", b"no number").unwrap();
+    commit(session);
+    let mut attempts = 0;
+    let done = store.run(RunOptions::default(), |mut session| {
+        attempts += 1;
+        if attempts == 2 {
+            let refused = session.increment(ns, b"text", 1);
+            assert_eq!(kind(refused), Kind::TypeMismatch, "where the guest adds");
+            return Attempt::Commit(session, ());
         }
-        other => panic!("{other:?}"),
-    }
-    holder.put(ns, b"k", b"v").unwrap();
-    commit(holder);
-    assert_eq!(stored(&store, ns), [entry("k", "v")]);
-}
+        session.put(ns, b"k", b"lost").unwrap();
+        session.increment(ns, b"text", 1).unwrap();
+        assert!(!session.is_doomed());
+        assert!(matches!(session.has(ns, b"text"), Err(OpError::Doomed)));
+        assert!(session.is_doomed() && session.is_over());
 
-#[test]
-fn who_waits_for_the_permit_gets_it_when_its_holder_is_dropped() {
-    let (store, ns) = store();
-    let mut holder = write(&store);
-    holder.put(ns, b"lost", b"v").unwrap();
-    std::thread::scope(|scope| {
-        let waiters: Vec<_> = (0..3)
-            .map(|n: u8| {
-                let store = &store;
-                scope.spawn(move || {
-                    let mut session = write(store);
-                    session.put(ns, &[n], b"v").unwrap();
-                    commit(session)
-                })
-            })
-            .collect();
-        drop(holder);
-        let ids: BTreeSet<CommitId> = waiters.into_iter().map(|w| w.join().unwrap()).collect();
-        assert_eq!(ids.len(), 3, "commits of their own");
+        assert!(matches!(session.put(ns, b"k", b"v"), Err(OpError::Doomed)));
+        assert!(matches!(session.delete(ns, b"k"), Err(OpError::Doomed)));
+        assert!(matches!(session.add(ns, b"k", 1), Err(OpError::Doomed)));
+        assert!(matches!(
+            session.increment(ns, b"k", 1),
+            Err(OpError::Doomed)
+        ));
+        assert!(matches!(session.mint(ns), Err(OpError::Doomed)));
+        assert!(matches!(session.part(), Err(OpError::Doomed)));
+        assert!(matches!(session.savepoint(), Err(OpError::Doomed)));
+        let first = SavepointId(1);
+        assert!(matches!(session.release(first), Err(OpError::Doomed)));
+        assert!(matches!(session.rollback_to(first), Err(OpError::Doomed)));
+        let visit = &mut |_: &[u8], _: &[u8]| ControlFlow::Continue(());
+        let scanned = session.scan(
+            ns,
+            &KeyRange::ALL,
+            Order::Forward,
+            PageHint::default(),
+            visit,
+        );
+        assert!(matches!(scanned, Err(OpError::Doomed)));
+        // Rolling back does not help: what it read is not what it will read.
+        Attempt::Rollback(session, ())
     });
-    let keys: Vec<Vec<u8>> = stored(&store, ns).into_iter().map(|(k, _)| k).collect();
-    assert_eq!(keys, [[0], [1], [2]]);
+    assert_eq!(done.unwrap().attempts, 2);
+    assert_eq!(stored(&store, ns), [entry("text", "no number")]);
 }
 
 #[test]
@@ -546,9 +510,12 @@ fn threads_that_add_lose_nothing() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    let mut session = write(&store);
-                    session.add(ns, b"n", 1).unwrap();
-                    commit(session);
+                    store
+                        .run(RunOptions::default(), |mut session| {
+                            session.add(ns, b"n", 1).unwrap();
+                            Attempt::Commit(session, ())
+                        })
+                        .unwrap();
                 }
             });
         }
@@ -720,25 +687,47 @@ fn run_commits_or_rolls_back_as_its_closure_says() {
     assert_eq!(stored(&store, ns), [entry("k", "v")]);
 }
 
-#[test]
-fn run_that_cannot_write_until_its_deadline_is_a_conflict() {
-    let (store, ns) = store();
-    let mut holder = write(&store);
-    holder.has(ns, b"k").unwrap();
-    let options = RunOptions {
-        deadline: Some(Instant::now()),
-    };
-    let error = store
-        .run(options, |mut session| {
-            assert!(matches!(session.has(ns, b"k"), Err(OpError::Doomed)));
-            Attempt::Commit(session, ())
-        })
-        .unwrap_err();
-    assert_eq!(error.kind(), Kind::Conflict);
+/// An attempt that another invocation beats every time.
+fn beaten(store: &Store, ns: NamespaceId, mut session: Session) -> Attempt<()> {
+    session.add(ns, b"n", 1).unwrap();
+    let mut faster = write(store);
+    faster.add(ns, b"n", 10).unwrap();
+    commit(faster);
+    Attempt::Commit(session, ())
 }
 
 #[test]
-fn a_panic_in_an_attempt_gives_the_permit_back_and_leaves_nothing() {
+fn run_that_is_beaten_until_its_deadline_is_a_conflict_that_names_the_key() {
+    let (store, ns) = store();
+    let options = RunOptions {
+        deadline: Some(Instant::now()),
+        rerun: true,
+    };
+    let error = store
+        .run(options, |session| beaten(&store, ns, session))
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert_eq!(error.attempts(), 1);
+    assert_eq!((error.parts(), error.commit()), (0, None));
+    assert!(error.to_string().contains(r#"key "n""#), "{error}");
+    assert_eq!(write(&store).add(ns, b"n", 0).unwrap(), 10);
+}
+
+#[test]
+fn run_that_may_not_run_again_is_a_conflict_at_its_first_loss() {
+    let (store, ns) = store();
+    let options = RunOptions {
+        deadline: None,
+        rerun: false,
+    };
+    let error = store
+        .run(options, |session| beaten(&store, ns, session))
+        .unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (Kind::Conflict, 1));
+}
+
+#[test]
+fn a_panic_in_an_attempt_leaves_nothing_and_hinders_nobody() {
     let (store, ns) = store();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _ = store.run(RunOptions::default(), |mut session| -> Attempt<()> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use wasm_storage_abi::wire::info;
 use wasm_storage_abi::{Kind, keyspace, limits, v1};
+use wasm_storage_engine::layout::minted_key;
 use wasm_storage_engine::{Error, NamespaceId, OpError, SavepointId, Session};
 
 use crate::ending::End;
@@ -479,15 +480,6 @@ fn shortened(mut text: String) -> String {
         text.truncate(cut);
     }
     text
-}
-
-fn minted_key(number: i64) -> [u8; 10] {
-    let mut key = [0; 10];
-    let bytes = keyspace::MINTED.into_iter().chain(number.to_be_bytes());
-    for (to, from) in key.iter_mut().zip(bytes) {
-        *to = from;
-    }
-    key
 }
 
 /// Values of the raw key spaces have no header, so nothing there is an i64 entry.

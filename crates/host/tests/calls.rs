@@ -904,7 +904,7 @@ fn a_call_that_waits_for_the_store_until_its_deadline_is_doomed_and_every_import
     });
     match doomed(&store, ns).call.end(GuestEnd::Returned) {
         Attempt::Commit(session, _) => match session.commit() {
-            Outcome::Conflict(error) => assert!(error.to_string().contains("deadline")),
+            Outcome::Conflict(why) => assert!(why.into_error().to_string().contains("deadline")),
             other => panic!("{other:?}"),
         },
         Attempt::Rollback(..) => panic!("commit says why"),

@@ -142,6 +142,9 @@ fn read_version(bytes: &[u8]) -> Option<(u32, &[u8])> {
     None
 }
 
+/// Length of an `i64` entry.
+pub const I64_ENTRY_BYTES: usize = 10;
+
 /// The entry of an `i64`, which the host writes for `add` and `increment`.
 ///
 /// ```
@@ -150,7 +153,7 @@ fn read_version(bytes: &[u8]) -> Option<(u32, &[u8])> {
 /// assert_eq!(read_i64_entry(&i64_entry(-3)), Some(-3));
 /// assert_eq!(read_i64_entry(b"raw bytes!"), None);
 /// ```
-pub fn i64_entry(value: i64) -> [u8; 10] {
+pub fn i64_entry(value: i64) -> [u8; I64_ENTRY_BYTES] {
     let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
     [tag::I64, 0, a, b, c, d, e, f, g, h]
 }

@@ -219,7 +219,15 @@ impl Host {
             input: input.into(),
         };
         let mut value = None;
-        let done = self.store.run(RunOptions::default(), |session| {
+        let run = RunOptions {
+            deadline: None,
+            rerun: false,
+        };
+        let mut once = Some((options, program, failed));
+        let done = self.store.run(run, |session| {
+            let Some((options, program, failed)) = once.take() else {
+                unreachable!("it is not run again");
+            };
             let invocation = match Invocation::new(session, options) {
                 Ok(invocation) => invocation,
                 Err((session, error)) => return Attempt::Rollback(session, Err(error.into())),
@@ -267,7 +275,8 @@ impl Host {
                     Attempt::Rollback(session, reply.map_err(Failure::from))
                 }
             }
-        })?;
+        });
+        let done = done.map_err(wasm_storage_engine::Error::from)?;
         done.value.map(|reply| (value, reply))
     }
 }

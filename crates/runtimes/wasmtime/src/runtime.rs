@@ -157,9 +157,15 @@ impl Runtime {
     pub fn call(&self, store: &Store, module: &Module, call: &Call) -> Result<Answer, CallError> {
         check_function(module, call)?;
         let deadline = Instant::now().checked_add(call.deadline);
-        let done = store.run(RunOptions { deadline }, |session| {
-            self.attempt(module, call, deadline, session)
-        })?;
+        let options = RunOptions {
+            deadline,
+            rerun: true,
+        };
+        let done = store
+            .run(options, |session| {
+                self.attempt(module, call, deadline, session)
+            })
+            .map_err(Error::from)?;
         let (values, reply) = done.value.map_err(|failed| match failed {
             Failed::Guest(failure) => CallError::Guest(failure),
             Failed::Start(error) => CallError::Store(error),

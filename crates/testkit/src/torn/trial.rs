@@ -12,7 +12,7 @@ use std::path::Path;
 
 use wasm_storage_engine::kv::OrderedKv;
 use wasm_storage_engine::{
-    Coordinator, Error, KeyRange, Kind, Order, Outcome, PageHint, SessionOptions, Store,
+    Coordinator, Error, KeyRange, Kind, Order, PageHint, SessionOptions, Store,
 };
 
 use super::{Growth, Image, Tail};
@@ -240,12 +240,7 @@ fn commit(store: &Store, writes: &Writes) -> Result<(), Error> {
         }
         .unwrap();
     }
-    match session.commit() {
-        Outcome::Committed(_) => Ok(()),
-        Outcome::Conflict(error) | Outcome::Rejected(error) | Outcome::Unknown(_, error) => {
-            Err(error)
-        }
-    }
+    session.commit().into_result().map(|_| ())
 }
 
 enum Failure {
