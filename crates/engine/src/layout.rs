@@ -234,11 +234,21 @@ pub struct CatalogEntry {
 }
 
 impl CatalogEntry {
+    /// The first byte of their keys.
+    const FIRST: u8 = 0x02;
+
     /// Where the entry of `name` is.
     pub fn key(name: &NamespaceName) -> OwnedKey {
-        let mut key = vec![0x02];
+        let mut key = vec![Self::FIRST];
         key.extend_from_slice(name.as_str().as_bytes());
         system_key(&key)
+    }
+
+    /// The entry that a write to a physical key makes, if the key is one of the catalog's.
+    pub fn written(key: &OwnedKey, value: &[u8]) -> Option<Self> {
+        let Key { ns, bytes } = key.key();
+        let is_entry = ns == SYSTEM && bytes.first() == Some(&Self::FIRST);
+        is_entry.then(|| Self::decode(value).ok()).flatten()
     }
 
     /// Its 5 bytes.

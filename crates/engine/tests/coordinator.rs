@@ -13,8 +13,8 @@ use wasm_storage_engine::layout::{self, CatalogEntry, SystemRecord};
 use wasm_storage_engine::memory::{MemoryKv, MemorySnapshot};
 use wasm_storage_engine::{
     Attempt, Backend, Capabilities, Commit, CommitId, Coordinator, Durability, Error, Key,
-    KeyRange, Kind, Mode, NamespaceName, OpError, Order, Outcome, OwnedKey, PageHint, RunOptions,
-    Session, SessionOptions, Store, Write,
+    KeyRange, Kind, Mode, NamespaceId, NamespaceName, OpError, Order, Outcome, OwnedKey, PageHint,
+    RunOptions, Session, SessionOptions, Store, Transaction, Write,
 };
 use wasm_storage_testkit::fault::{Fault, Faults, FaultyKv};
 
@@ -538,6 +538,46 @@ fn a_dropped_namespace_is_not_found_and_its_name_gets_a_new_id() {
         Kind::NoSuchNamespace
     );
     assert!(store.namespace("gone", true).unwrap() > id);
+}
+
+/// A call that had the id of a namespace went on writing to it after it was dropped,
+/// and its entries stayed behind under an id that nobody can open any more.
+#[test]
+fn who_uses_a_namespace_that_is_dropped_meanwhile_does_not_commit() {
+    let kv = MemoryKv::new();
+    let coordinator = Coordinator::open(kv.clone(), None).unwrap();
+    let name = NamespaceName::new("gone").unwrap();
+    let id = coordinator.namespace(&name, true).unwrap();
+    let put = |transaction: Box<dyn Transaction>, ns: NamespaceId| {
+        let key = OwnedKey::new(Key { ns, bytes: b"k" });
+        let writes = vec![(key, Write::Put(layout::physical_value(b"v")))];
+        transaction.commit(Commit { writes })
+    };
+    let begin = || coordinator.begin(Mode::ReadWrite, None).unwrap();
+    let mut reader = begin();
+    let key = Key {
+        ns: id,
+        bytes: b"k",
+    };
+    reader.get(key, &mut |_| {}).unwrap();
+    let (blind, elsewhere) = (begin(), begin());
+
+    let entry = CatalogEntry { id, dropped: true };
+    let drop = (CatalogEntry::key(&name), Write::Put(entry.encode().into()));
+    let dropped = begin().commit(Commit { writes: vec![drop] });
+    assert!(matches!(dropped, Outcome::Committed(_)));
+
+    for outcome in [put(reader, layout::DEFAULT), put(blind, id)] {
+        match outcome {
+            Outcome::Rejected(error) => assert_eq!(error.kind(), Kind::NoSuchNamespace),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(
+        put(elsewhere, layout::DEFAULT),
+        Outcome::Committed(_)
+    ));
+    assert!(coordinator.namespace(&name, true).unwrap() > id);
 }
 
 #[test]

@@ -17,10 +17,10 @@ use super::hooks::{Defect, Moment};
 use super::queue::{Group, Member, Poison};
 use super::recent::GroupRecord;
 use super::{Published, Shared};
-use crate::backend::{CommitId, Outcome, OwnedKey, Why, Write};
+use crate::backend::{CommitId, NamespaceId, Outcome, OwnedKey, Why, Write};
 use crate::error::{Error, show_key};
 use crate::kv::{ApplyError, Batch, OrderedKv, Snapshot};
-use crate::layout::{self, Openings, SystemRecord};
+use crate::layout::{self, CatalogEntry, Openings, SystemRecord};
 
 /// What a group will write, each key once, the last writer's value.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ struct Pending<'m> {
     writes: BTreeMap<&'m OwnedKey, Folded<'m>>,
     /// The same keys by their hashes.
     points: HashMap<u64, &'m OwnedKey>,
+    /// Namespaces that this group drops.
+    dropped: Vec<NamespaceId>,
 }
 
 /// A write as the engine gets it; `None` deletes.
@@ -119,6 +121,9 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
         match shared.kv.snapshot() {
             Ok(snapshot) => {
                 shared.hooks.at(Moment::Snapshot);
+                if !pending.dropped.is_empty() {
+                    shared.dropped_mut().extend(&pending.dropped);
+                }
                 shared.recent_mut().push(pending.into_record(number));
                 shared.publish(Published {
                     group: number,
@@ -187,6 +192,12 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
         for member in members {
             if let Err(why) = shared.test(&member.reads, member.tested) {
                 member.waiter.settle(Outcome::Conflict(why));
+                continue;
+            }
+            if shared.dropped().iter().any(|ns| member.uses(*ns)) {
+                let text = "a namespace of this call has been dropped since it began";
+                let error = Error::new(Kind::NoSuchNamespace, text);
+                member.waiter.settle(Outcome::Rejected(error));
                 continue;
             }
             // Here an expiry that has passed since it was read will be a conflict, and a
@@ -288,6 +299,9 @@ impl<'m> Pending<'m> {
         if self.writes.is_empty() {
             return None;
         }
+        if self.dropped.iter().any(|ns| member.uses(*ns)) {
+            return self.writes.keys().next().copied();
+        }
         let mut points = member.reads.points().flatten();
         if let Some(key) = points.find_map(|point| self.points.get(point)) {
             return Some(key);
@@ -324,6 +338,12 @@ impl<'m> Pending<'m> {
                 Write::Delete => None,
                 Write::Add(_) => sums.next().map(|sum| Cow::Owned(sum.into_vec())),
             };
+            let entry = value
+                .as_deref()
+                .and_then(|value| CatalogEntry::written(key, value));
+            if let Some(entry) = entry.filter(|entry| entry.dropped) {
+                self.dropped.push(entry.id);
+            }
             self.writes.insert(key, Folded { hash, value });
             self.points.insert(hash, key);
         }

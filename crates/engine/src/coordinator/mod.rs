@@ -68,6 +68,8 @@ struct Shared<K: OrderedKv> {
     /// Swapped by the leader only.
     published: RwLock<Arc<Published<K::Snapshot>>>,
     recent: RwLock<Recent>,
+    /// Namespaces dropped in this opening; whoever uses one does not commit.
+    dropped: RwLock<Vec<NamespaceId>>,
     queue: Arc<Queue>,
     /// Set once, by `close`.
     closed: AtomicBool,
@@ -116,6 +118,7 @@ impl<K: OrderedKv> Coordinator<K> {
                 snapshot: opened.snapshot,
             })),
             recent: RwLock::new(Recent::after(opened.record.group)),
+            dropped: RwLock::default(),
             queue: Arc::default(),
             closed: AtomicBool::new(false),
             minted: AtomicU64::new(opened.record.id_high_water),
@@ -172,6 +175,14 @@ impl<K: OrderedKv> Shared<K> {
 
     fn recent_mut(&self) -> RwLockWriteGuard<'_, Recent> {
         self.recent.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn dropped(&self) -> RwLockReadGuard<'_, Vec<NamespaceId>> {
+        self.dropped.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn dropped_mut(&self) -> RwLockWriteGuard<'_, Vec<NamespaceId>> {
+        self.dropped.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hash(&self, physical: &[u8]) -> u64 {

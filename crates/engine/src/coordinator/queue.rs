@@ -42,6 +42,13 @@ pub(super) struct Member {
     pub(super) waiter: Waiter,
 }
 
+impl Member {
+    /// Whether it reads or writes this namespace.
+    pub(super) fn uses(&self, ns: NamespaceId) -> bool {
+        self.namespaces.contains(&ns) || self.reads.namespaces().any(|read| read == ns)
+    }
+}
+
 /// A thread that waits for its turn.
 #[derive(Debug)]
 pub(super) struct Waiter {

@@ -95,6 +95,10 @@ impl ReadSet {
         }
     }
 
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = NamespaceId> {
+        self.namespaces.iter().map(|reads| reads.ns)
+    }
+
     /// The points, of a set that is tidy.
     pub(super) fn points(&self) -> impl Iterator<Item = &[u64]> {
         self.namespaces.iter().map(|reads| reads.points.as_slice())
