@@ -14,6 +14,7 @@ mod guests;
 mod layers;
 mod module;
 mod process;
+mod proofs;
 mod setup;
 mod sizes;
 mod stages;

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::guests::{FOLDER_VARIABLE, Guests};
 use crate::process;
 use crate::workspace::Workspace;
-use crate::{layers, sizes};
+use crate::{layers, proofs, sizes};
 use clap::ValueEnum;
 
 /// One stage; the order here is the order they run in, cheap checks first.
@@ -19,6 +19,8 @@ pub(crate) enum Stage {
     Fmt,
     /// Dependencies between crates
     Layers,
+    /// The tests that docs/ names as proofs
+    Proofs,
     /// The Wasm toolchain, and a build of all guests
     Guests,
     /// clippy of crates and guests, warnings denied
@@ -45,6 +47,7 @@ impl Stage {
         match self {
             Self::Fmt => fmt(workspace),
             Self::Layers => layers::run(workspace),
+            Self::Proofs => proofs::run(workspace),
             Self::Guests => Guests::of(workspace)?.build().map(|_| ()),
             Self::Clippy => clippy(workspace),
             Self::Tests => tests(workspace),
