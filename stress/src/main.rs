@@ -10,6 +10,7 @@
 mod backend;
 mod commits;
 mod crash;
+mod history;
 mod torn;
 
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Command {
     Torn(torn::Arguments),
     /// A process killed while it writes: what it acknowledged is there, once and whole
     Crash(crash::Arguments),
+    /// Invocations that conflict: some serial order explains what they saw
+    History(history::Arguments),
     #[command(hide = true)]
     CrashChild(crash::child::Arguments),
     #[command(hide = true)]
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Torn(arguments) => torn::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::CrashChild(arguments) => crash::child::run(&arguments),
         Command::Commits(arguments) => commits::run(&arguments),
     };

@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod bench;
+mod check_history;
 mod crash;
 mod demo;
 mod error;
@@ -64,6 +65,8 @@ enum Task {
     Torn(torn::Arguments),
     /// Kill processes that write; the last line counts what was lost, partial or doubled
     Crash(crash::Arguments),
+    /// Run invocations that conflict; the last line counts what no serial order explains
+    CheckHistory(check_history::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -88,5 +91,6 @@ fn run(task: &Task) -> error::Result<()> {
         Task::Demo { files } => demo::run(&workspace, files),
         Task::Torn(arguments) => torn::run(&workspace, arguments),
         Task::Crash(arguments) => crash::run(&workspace, arguments),
+        Task::CheckHistory(arguments) => check_history::run(&workspace, arguments),
     }
 }

@@ -7,6 +7,7 @@
 //! | [`model`] | random operations, compared with a `BTreeMap` |
 //! | [`fault`] | an engine whose writes fail, panic or wait on command |
 //! | [`torn`] | what a power failure leaves of a write, by the thousand |
+//! | [`history`] | whether concurrent invocations were strictly serializable |
 //! | [`guests`] | where the guest programs are that the tests run |
 //!
 //! A backend's `tests/conformance.rs` makes an empty store for each case and
@@ -23,6 +24,7 @@
 pub mod conformance;
 pub mod fault;
 pub mod guests;
+pub mod history;
 pub mod model;
 mod sessions;
 mod support;
