@@ -11,12 +11,14 @@
 //! | [`spinners`] | busy cores, or the disk looks 20 times slower than it is |
 //! | [`disk`] | raw syncs, counters of bytes |
 //! | [`stores`] | the engines under test, filled |
+//! | [`invocations`] | a guest, called through the runtime |
 //! | [`machine`] | the machine in one line |
 //! | [`table`] | rows as Markdown |
 #![forbid(unsafe_code)]
 
 mod disk;
 mod harness;
+mod invocations;
 mod machine;
 mod rows;
 mod spinners;
@@ -72,9 +74,12 @@ pub(crate) struct Options {
     /// Megabytes stored for E2
     #[arg(long, default_value_t = 1_000)]
     pub(crate) megabytes: u64,
-    /// The module of `benches/guests`
+    /// The module of `benches/guests`: calls in loops
     #[arg(long)]
     pub(crate) guest: PathBuf,
+    /// The module of `benches/guests/invocation`
+    #[arg(long)]
+    pub(crate) invocation: PathBuf,
     /// The module of the guest `counter`
     #[arg(long)]
     pub(crate) counter: PathBuf,

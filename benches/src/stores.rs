@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use wasm_storage_engine::kv::{ApplyError, Batch, OrderedKv};
+use wasm_storage_engine::layout::physical_value;
 use wasm_storage_engine::{
-    Attempt, Capabilities, Coordinator, Durability, Error, NamespaceId, RunOptions, Store,
+    Attempt, Capabilities, Coordinator, Durability, Error, Key, NamespaceId, OwnedKey, RunOptions,
+    Store,
 };
 use wasm_storage_fjall::Fjall;
 use wasm_storage_redb::Redb;
@@ -90,6 +92,24 @@ impl<K: OrderedKv> OrderedKv for Shared<K> {
     fn close(&self) -> std::result::Result<(), Error> {
         self.0.close()
     }
+}
+
+/// One put on an engine alone, past the coordinator; the key is [`ascending`].
+pub(crate) fn apply_one(
+    kv: &impl OrderedKv,
+    ns: NamespaceId,
+    key: u64,
+    value: &[u8],
+    durability: Durability,
+) -> Result<()> {
+    let bytes = &ascending(key);
+    let key = OwnedKey::new(Key { ns, bytes });
+    let value = physical_value(value);
+    let batch = Batch::from_sorted(vec![(key.physical(), Some(&value))]);
+    let applied = kv.apply(&batch, durability);
+    applied.map_err(|failed| match failed {
+        ApplyError::Rejected(error) | ApplyError::Unknown(error) => error.into(),
+    })
 }
 
 /// What is stored under key number `n`: 16 bytes that lie anywhere among the others.

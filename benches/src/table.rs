@@ -96,6 +96,14 @@ impl Ratio {
         }
         Verdict::of(self.of_medians <= goal)
     }
+
+    /// Whether it is at least `goal`.
+    pub(crate) fn at_least(&self, goal: f64) -> Verdict {
+        if self.low < goal && goal <= self.high {
+            return Verdict::Unclear;
+        }
+        Verdict::of(self.of_medians >= goal)
+    }
 }
 
 /// The ratio of the medians, and in brackets the middle half of the rounds.
@@ -112,6 +120,11 @@ fn short(number: f64) -> String {
     } else {
         format!("{number:.1}")
     }
+}
+
+/// What is done in a second, from the seconds that one takes.
+pub(crate) fn rate(seconds: f64) -> String {
+    format!("{:.0}/s", seconds.recip())
 }
 
 /// Seconds, in the unit that suits them.
@@ -144,6 +157,9 @@ mod tests {
         assert_eq!(ratio.at_most(1.1), Verdict::Unclear);
         assert_eq!(ratio.at_most(0.9), Verdict::Unclear);
         assert_eq!(ratio.at_most(0.8), Verdict::Missed);
+        assert_eq!(ratio.at_least(0.9), Verdict::Met);
+        assert_eq!(ratio.at_least(1.1), Verdict::Unclear);
+        assert_eq!(ratio.at_least(1.3), Verdict::Missed);
         assert_eq!(Verdict::Unclear.and(Verdict::Met), Verdict::Unclear);
         assert_eq!(Verdict::Unclear.and(Verdict::Missed), Verdict::Missed);
     }

@@ -22,7 +22,7 @@ const HEAD: &str = "\
 |---|---|---|---|---|---|---|---|";
 
 /// What is measured if nothing is said; E2 writes a gigabyte.
-const USUAL: [&str; 7] = ["P1", "P2", "P4", "P7", "P9", "P12", "E1"];
+const USUAL: [&str; 10] = ["P1", "P2", "P4", "P6", "P7", "P8", "P9", "P12", "E1", "E3"];
 const LARGE: &str = "E2";
 
 /// How the command is called.
@@ -83,7 +83,7 @@ impl Arguments {
 
 /// The program that measures, with all that it needs built.
 fn measuring(workspace: &Workspace, target: &Path) -> Result<Command> {
-    let guest = guest(workspace, target)?;
+    let guests = guests(workspace, target)?;
     let counters = Guests::of(workspace)?.artifacts("release", |name| name == "counter")?;
     let counter = file(&counters, "counter", "wasm")?;
 
@@ -97,7 +97,8 @@ fn measuring(workspace: &Workspace, target: &Path) -> Result<Command> {
     command.arg("run");
     for (name, path) in [
         ("--folder", target.join("stores")),
-        ("--guest", guest),
+        ("--guest", file(&guests, "bench_guest", "wasm")?),
+        ("--invocation", file(&guests, "bench_invocation", "wasm")?),
         ("--counter", counter),
         ("--cli", file(&cli, "wasm-storage", "")?),
         ("--open-store", file(&benches, "open-store", "")?),
@@ -118,8 +119,8 @@ fn release(workspace: &Workspace, target: &Path) -> Command {
     cargo
 }
 
-/// The module of `benches/guests`.
-fn guest(workspace: &Workspace, target: &Path) -> Result<PathBuf> {
+/// The modules of `benches/guests`.
+fn guests(workspace: &Workspace, target: &Path) -> Result<Vec<Artifact>> {
     let toolchain = setup::run()?;
     let mut cargo = toolchain.cargo();
     cargo
@@ -129,11 +130,11 @@ fn guest(workspace: &Workspace, target: &Path) -> Result<PathBuf> {
             "CARGO_TARGET_DIR",
             target.join(format!("guests{}", toolchain.folder_suffix()?)),
         )
-        .args(["build", "--release"]);
+        .args(["build", "--release", "--workspace"]);
     if toolchain.rustc.is_some() {
         cargo.arg("--ignore-rust-version");
     }
-    file(&artifacts::build(&mut cargo)?, "bench_guest", "wasm")
+    artifacts::build(&mut cargo)
 }
 
 fn file(built: &[Artifact], name: &str, extension: &str) -> Result<PathBuf> {

@@ -1,18 +1,21 @@
 //! P7 and P9: one durable invocation of one caller, in time and in bytes.
 //!
 //! An invocation here is the host's: `Store::run`, one put of 100 random bytes over
-//! a key of 100,000 scattered ones, so the value always changes.
+//! a key of 100,000 scattered ones, so the value always changes. Another line has one
+//! of a guest, which also reads the entry that it puts.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use wasm_storage_engine::{NamespaceId, Store};
 
-use crate::Result;
 use crate::disk::{Counters, Raw, Written};
 use crate::harness::{Random, Samples, interleaved, timed};
+use crate::invocations::Invocations;
 use crate::spinners::Spinners;
-use crate::stores::{Engine, VALUE_BYTES, commit, fill, scattered};
+use crate::stores::{Engine, VALUE_BYTES, ascending, commit, fill, scattered};
 use crate::table::{Ratio, Row, Verdict, time as shown};
+use crate::{Options, Result};
 
 const KEYS: u64 = 100_000;
 const ROUNDS: usize = 301;
@@ -46,8 +49,13 @@ impl Writer {
 }
 
 /// P7.
-pub(crate) fn time(folder: &Path) -> Result<Vec<Row>> {
+pub(crate) fn time(options: &Options, folder: &Path) -> Result<Vec<Row>> {
     let mut fjall = Writer::new(Engine::Fjall, folder)?;
+    let store = Engine::Fjall.open(&Engine::Fjall.path(folder, "durable-guest"))?;
+    fill(&store, 0..KEYS, ascending, VALUE_BYTES)?;
+    let guest = Invocations::new(&options.invocation, &store, NonZeroU32::new(1))?;
+    let mut call = guest.prepare("get_and_put")?;
+    let mut random = Random(8);
     let mut redb = Writer::new(Engine::Redb, folder)?;
     let (mut raw, mut raw2, mut raw3, mut raw4) = (
         Raw::new(folder)?,
@@ -62,6 +70,7 @@ pub(crate) fn time(folder: &Path) -> Result<Vec<Row>> {
         overwrite,
         overwrite_fsync,
         fjall,
+        guest,
         redb,
     ] = interleaved(
         ROUNDS,
@@ -71,6 +80,10 @@ pub(crate) fn time(folder: &Path) -> Result<Vec<Row>> {
             &mut |_| raw3.overwrite(),
             &mut |_| raw4.overwrite_fsync(),
             &mut |_| timed(|| fjall.one_put()),
+            &mut |_| {
+                let numbers = [random.below(KEYS), random.next() | 1];
+                timed(|| guest.run(&mut call, &numbers))
+            },
             &mut |_| timed(|| redb.one_put()),
         ],
     )?;
@@ -92,6 +105,7 @@ pub(crate) fn time(folder: &Path) -> Result<Vec<Row>> {
     };
     Ok(vec![
         row("one durable invocation, fjall", &fjall, true),
+        row("one durable invocation of a guest, fjall", &guest, true),
         row("one durable invocation, redb", &redb, true),
         row(
             "(for comparison: append 128 B + fsync)",

@@ -1,9 +1,11 @@
 //! The rows by the numbers of their goals. E1 and E2 compare the engines and have
-//! no goal.
+//! no goal; E3 has none but that no call fails.
 
+mod callers;
 mod calls;
 mod command;
 mod durable;
+mod invocation;
 pub(crate) mod repair;
 mod start;
 
@@ -24,8 +26,12 @@ pub(crate) enum RowId {
     P2,
     /// values of 1 MiB
     P4,
+    /// one invocation, not durable
+    P6,
     /// one durable invocation
     P7,
+    /// durable invocations of 64 callers
+    P8,
     /// disk bytes of a durable invocation
     P9,
     /// `wasm-storage run`
@@ -34,6 +40,8 @@ pub(crate) enum RowId {
     E1,
     /// opening after a kill
     E2,
+    /// 64 callers on one key
+    E3,
 }
 
 impl RowId {
@@ -43,11 +51,14 @@ impl RowId {
             RowId::P1 => calls::get(options, folder),
             RowId::P2 => calls::own_writes(options),
             RowId::P4 => calls::large(options, folder),
-            RowId::P7 => durable::time(folder),
+            RowId::P6 => invocation::measure(options, folder),
+            RowId::P7 => durable::time(options, folder),
+            RowId::P8 => callers::durable(options, folder),
             RowId::P9 => durable::bytes(folder),
             RowId::P12 => command::run(options, folder),
             RowId::E1 => start::open_and_close(folder),
             RowId::E2 => repair::after_a_kill(options, folder),
+            RowId::E3 => callers::one_key(options, folder),
         }
     }
 }

@@ -58,7 +58,13 @@ pub(crate) fn run(settings: &Settings, run: &Run) -> Result<(), Failure> {
 
 /// The runtime, with its cache where that can be had.
 fn runtime(run: &Run) -> Result<Runtime, Failure> {
-    let with = |cache| Runtime::new(&RuntimeOptions { cache });
+    let with = |cache| {
+        Runtime::new(&RuntimeOptions {
+            cache,
+            // One call: a pool would only take time to make.
+            instances: None,
+        })
+    };
     if run.cache.is_some() {
         match with(run.cache.clone()) {
             Ok(runtime) => return Ok(runtime),

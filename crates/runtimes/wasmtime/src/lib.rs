@@ -23,6 +23,7 @@
 //! | `runtime` | compile, call: the way of one invocation |
 //! | `module` | what a module must be to be loaded |
 //! | `linker` | the rows of the import table → `wasm_storage_host::calls` |
+//! | `pool` | instances that are used again, a fixed number at a time |
 //! | `limits` | the memory limit; the ticks of the deadline |
 //!
 //! There is no storage meaning here.
@@ -31,6 +32,7 @@
 mod limits;
 mod linker;
 mod module;
+mod pool;
 mod runtime;
 
 pub use linker::{StorageState, add_to_linker};

@@ -36,7 +36,7 @@ pub(crate) fn ticks(left: Duration) -> u64 {
 }
 
 /// Elements that a guest's tables may have together: 8 MiB.
-const TABLE_ELEMENTS: usize = 1 << 20;
+pub(crate) const TABLE_ELEMENTS: usize = 1 << 20;
 
 /// Refuses memory over the limit, and remembers it for the message.
 #[derive(Debug)]

@@ -2,10 +2,12 @@
 //! 32-bit `memory`, with imports that this host provides. What it lacks is said
 //! here, by name, before anything runs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker};
+use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, ModuleExport};
 
 use crate::runtime::{CallError, Data};
 
@@ -13,7 +15,15 @@ use crate::runtime::{CallError, Data};
 #[derive(Clone)]
 pub struct Module {
     pub(crate) pre: InstancePre<Data>,
-    name: String,
+    name: Arc<str>,
+    /// By name. Asking Wasmtime in every call costs more than the call itself.
+    functions: Arc<BTreeMap<String, Function>>,
+}
+
+/// An exported function.
+pub(crate) struct Function {
+    pub(crate) ty: FuncType,
+    pub(crate) export: ModuleExport,
 }
 
 /// Why a module is not loaded.
@@ -61,6 +71,7 @@ impl Module {
     ) -> Result<Self, LoadError> {
         load(engine, linker, bytes)
             .map(|pre| Module {
+                functions: Arc::new(functions(pre.module())),
                 pre,
                 name: name.into(),
             })
@@ -76,32 +87,44 @@ impl Module {
     }
 
     /// The functions that the module exports, with their types.
-    pub fn functions(&self) -> impl Iterator<Item = (&str, FuncType)> {
-        self.pre.module().exports().filter_map(|export| {
-            let name = export.name();
-            export.ty().func().map(|ty| (name, ty.clone()))
-        })
+    pub fn functions(&self) -> impl Iterator<Item = (&str, &FuncType)> {
+        let functions = self.functions.iter();
+        functions.map(|(name, function)| (name.as_str(), &function.ty))
     }
 
     /// The type of an exported function.
     ///
     /// Errors: `Usage`, with the functions that there are.
-    pub fn function(&self, name: &str) -> Result<FuncType, CallError> {
-        if let Some((_, ty)) = self.functions().find(|(export, _)| *export == name) {
-            return Ok(ty);
-        }
-        let mut exported: Vec<&str> = self.functions().map(|(name, _)| name).collect();
-        exported.sort_unstable();
-        let there = if exported.is_empty() {
-            "it exports no function at all".to_string()
-        } else {
-            format!("it has: {}", exported.join(", "))
-        };
-        Err(CallError::Usage(format!(
-            "{}: exports no function {name:?}; {there}",
-            self.name()
-        )))
+    pub fn function(&self, name: &str) -> Result<&FuncType, CallError> {
+        Ok(&self.export(name)?.ty)
     }
+
+    pub(crate) fn export(&self, name: &str) -> Result<&Function, CallError> {
+        self.functions.get(name).ok_or_else(|| {
+            let exported: Vec<&str> = self.functions.keys().map(String::as_str).collect();
+            let there = if exported.is_empty() {
+                "it exports no function at all".to_string()
+            } else {
+                format!("it has: {}", exported.join(", "))
+            };
+            CallError::Usage(format!(
+                "{}: exports no function {name:?}; {there}",
+                self.name()
+            ))
+        })
+    }
+}
+
+fn functions(module: &wasmtime::Module) -> BTreeMap<String, Function> {
+    let function = |export: wasmtime::ExportType<'_>| {
+        let name = export.name();
+        let function = Function {
+            ty: export.ty().func()?.clone(),
+            export: module.get_export_index(name)?,
+        };
+        Some((name.to_owned(), function))
+    };
+    module.exports().filter_map(function).collect()
 }
 
 fn load(engine: &Engine, linker: &Linker<Data>, bytes: &[u8]) -> Result<InstancePre<Data>, String> {

@@ -5,6 +5,7 @@
 //! The invocation opens before instantiation, so a start function belongs to it.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,16 +17,19 @@ use wasm_storage_engine::{
 use wasm_storage_host::{
     Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply, Trap,
 };
-use wasmtime::{Cache, CacheConfig, Config, Engine, Linker, Val};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Extern, Linker, Val};
 
 use crate::limits::{MemoryLimiter, start_ticking, ticks};
 use crate::linker::{StorageState, add_to_linker};
-use crate::module::{LoadError, Module};
+use crate::module::{Function, LoadError, Module};
+use crate::pool::{self, Gate};
 
 /// A Wasmtime engine with the storage imports. Make one for a process.
 pub struct Runtime {
     engine: Engine,
     linker: Linker<Data>,
+    /// Before the pool, if there is one.
+    gate: Option<Gate>,
 }
 
 /// How a [`Runtime`] is made.
@@ -34,6 +38,14 @@ pub struct RuntimeOptions {
     /// Where compiled modules are kept, in a folder that only this user may enter
     /// (it is made so). `None`: every load compiles.
     pub cache: Option<PathBuf>,
+    /// How many instances are run at a time, from a pool that is made for them: for
+    /// hosts that answer many calls. Further calls wait until their deadline. It
+    /// reserves 20 GiB of address space for each, and memory for none of them; a
+    /// module may have 4 memories and 4 tables.
+    ///
+    /// `None`: any number, each allocated when it is needed. For a host that makes a
+    /// few calls, or one.
+    pub instances: Option<NonZeroU32>,
 }
 
 /// A call of a function.
@@ -79,6 +91,8 @@ pub struct Answer {
     pub reply: Reply,
     /// The commit.
     pub commit: Option<CommitId>,
+    /// How often the function ran: more than once if other calls were faster.
+    pub attempts: u32,
 }
 
 /// Why a call did not commit.
@@ -88,7 +102,8 @@ pub enum CallError {
     Usage(String),
     /// The guest failed; nothing of it stays.
     Guest(GuestFailure),
-    /// The store failed, or other calls were faster until the deadline.
+    /// The store failed, or other calls were faster until the deadline, or they kept
+    /// all instances busy until then (`Unavailable`).
     Store(Error),
 }
 
@@ -120,7 +135,8 @@ pub(crate) struct Data {
 impl Runtime {
     /// Makes the engine, its cache and the thread that counts its deadlines.
     ///
-    /// Errors: `Io` if the cache folder cannot be made private or the thread not started.
+    /// Errors: `Io` if the cache folder cannot be made private or the thread not started,
+    /// `InvalidArgument` if there is not as much address space as the pool needs.
     pub fn new(options: &RuntimeOptions) -> Result<Self, Error> {
         let internal = |error: wasmtime::Error| {
             Error::with_source(Kind::Internal, "Wasmtime", error.to_string())
@@ -134,12 +150,22 @@ impl Runtime {
             cache.with_directory(folder);
             config.cache(Some(Cache::new(cache).map_err(internal)?));
         }
-        let engine = Engine::new(&config).map_err(internal)?;
+        if let Some(instances) = options.instances {
+            pool::use_pool(&mut config, instances);
+        }
+        let engine = Engine::new(&config).map_err(|error| match options.instances {
+            Some(instances) => pool::refused(instances, &error),
+            None => internal(error),
+        })?;
         start_ticking(&engine)
             .map_err(|error| Error::with_source(Kind::Io, "the deadline's thread", error))?;
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker, |data: &mut Data| &mut data.storage).map_err(internal)?;
-        Ok(Runtime { engine, linker })
+        Ok(Runtime {
+            engine,
+            linker,
+            gate: options.instances.map(Gate::new),
+        })
     }
 
     /// Loads a module from a file.
@@ -155,15 +181,15 @@ impl Runtime {
     /// Runs a function of a guest as one invocation over `store`: what it stores
     /// is committed when it returns, and nothing of it if it does not.
     pub fn call(&self, store: &Store, module: &Module, call: &Call) -> Result<Answer, CallError> {
-        check_function(module, call)?;
+        let function = function(module, call)?;
         let deadline = Instant::now().checked_add(call.deadline);
-        let options = RunOptions {
+let options = RunOptions {
             deadline,
             rerun: true,
         };
         let done = store
             .run(options, |session| {
-                self.attempt(module, call, deadline, session)
+                self.attempt(module, function, call, deadline, session)
             })
             .map_err(Error::from)?;
         let (values, reply) = done.value.map_err(|failed| match failed {
@@ -174,6 +200,7 @@ impl Runtime {
             values,
             reply,
             commit: done.commit,
+            attempts: done.attempts,
         })
     }
 
@@ -181,10 +208,17 @@ impl Runtime {
     fn attempt(
         &self,
         module: &Module,
+        function: &Function,
         call: &Call,
         deadline: Option<Instant>,
         session: Session,
     ) -> Attempt<Result<(Vec<Val>, Reply), Failed>> {
+        // Held as long as there is an instance, and not while its commit waits.
+        let _pass = match self.gate.as_ref().map(|gate| gate.enter(deadline)) {
+            None => None,
+            Some(Ok(pass)) => Some(pass),
+            Some(Err(error)) => return Attempt::Rollback(session, Err(Failed::Start(error))),
+        };
         let options = InvocationOptions {
             namespace: call.namespace,
             grants: Arc::clone(&call.grants),
@@ -205,7 +239,7 @@ impl Runtime {
         });
         instance_store.set_epoch_deadline(ticks(left));
 
-        let ran = run(module, call, &mut instance_store);
+        let ran = run(module, function, call, &mut instance_store);
         let Data { storage, memory } = instance_store.into_data();
         let (values, end) = match ran {
             Ok(values) => (values, GuestEnd::Returned),
@@ -235,14 +269,16 @@ impl fmt::Debug for Runtime {
 
 fn run(
     module: &Module,
+    function: &Function,
     call: &Call,
     store: &mut wasmtime::Store<Data>,
 ) -> wasmtime::Result<Vec<Val>> {
     let instance = module.pre.instantiate(&mut *store)?;
+    let mut values = vec![Val::I32(0); function.ty.results().len()];
     let function = instance
-        .get_func(&mut *store, &call.function)
+        .get_module_export(&mut *store, &function.export)
+        .and_then(Extern::into_func)
         .ok_or_else(|| wasmtime::Error::msg("the function has gone"))?;
-    let mut values = vec![Val::I32(0); function.ty(&*store).results().len()];
     function.call(store, &call.args, &mut values)?;
     Ok(values)
 }
@@ -275,12 +311,13 @@ fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration
     GuestEnd::Trapped(text)
 }
 
-fn check_function(module: &Module, call: &Call) -> Result<(), CallError> {
+/// The function to call, if the arguments fit it.
+fn function<'a>(module: &'a Module, call: &Call) -> Result<&'a Function, CallError> {
     let name = &call.function;
-    let ty = module.function(name)?;
-    let wants: Vec<_> = ty.params().collect();
+    let function = module.export(name)?;
+    let wants = function.ty.params();
     let fits = wants.len() == call.args.len()
-        && wants.iter().zip(&call.args).all(|(want, arg)| {
+        && wants.zip(&call.args).all(|(want, arg)| {
             matches!(
                 (want, arg),
                 (wasmtime::ValType::I32, Val::I32(_))
@@ -290,13 +327,13 @@ fn check_function(module: &Module, call: &Call) -> Result<(), CallError> {
             )
         });
     if fits {
-        return Ok(());
+        return Ok(function);
     }
     let list = |types: Vec<String>| format!("({})", types.join(", "));
     Err(CallError::Usage(format!(
         "{}: function {name:?} takes {}, not {}",
         module.name(),
-        list(wants.iter().map(ToString::to_string).collect()),
+        list(function.ty.params().map(|ty| ty.to_string()).collect()),
         list(call.args.iter().map(type_name).collect()),
     )))
 }

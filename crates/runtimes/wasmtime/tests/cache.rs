@@ -16,6 +16,7 @@ use wasm_storage_wasmtime::{Call, Runtime, RuntimeOptions};
 fn runtime(cache: &Path) -> Result<Runtime, Error> {
     Runtime::new(&RuntimeOptions {
         cache: Some(cache.into()),
+        ..RuntimeOptions::default()
     })
 }
 

@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
@@ -17,9 +18,20 @@ use wasm_storage_engine::{
 use wasm_storage_host::GuestFailure;
 use wasm_storage_wasmtime::{Answer, Call, CallError, Module, Runtime, RuntimeOptions};
 
-/// One for all tests of a file.
-pub(crate) static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| Runtime::new(&RuntimeOptions::default()).unwrap());
+/// One for all tests of a file; those of `pooled.rs` have one with a pool.
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let pool = env!("CARGO_CRATE_NAME") == "pooled";
+    pooled(if pool { 16 } else { 0 })
+});
+
+/// A runtime with a pool for so many instances; 0: without one.
+pub(crate) fn pooled(instances: u32) -> Runtime {
+    Runtime::new(&RuntimeOptions {
+        instances: NonZeroU32::new(instances),
+        ..RuntimeOptions::default()
+    })
+    .unwrap()
+}
 
 /// Bytes of a Wasm page.
 pub(crate) const PAGE: usize = 65_536;
