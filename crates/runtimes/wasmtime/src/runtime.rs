@@ -183,7 +183,7 @@ impl Runtime {
     pub fn call(&self, store: &Store, module: &Module, call: &Call) -> Result<Answer, CallError> {
         let function = function(module, call)?;
         let deadline = Instant::now().checked_add(call.deadline);
-let options = RunOptions {
+        let options = RunOptions {
             deadline,
             rerun: true,
         };
