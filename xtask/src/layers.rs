@@ -64,6 +64,9 @@ const TABLE: &[Layer] = &[
     Layer("xtask", &[]),
 ];
 
+/// The feature that plants defects: a dev-dependency may have it, no program.
+const PLANTED: &str = "planted";
+
 /// `cargo xtask check-layers`.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let wrong = violations(&workspace.metadata);
@@ -104,8 +107,17 @@ fn violations(metadata: &Value) -> Vec<String> {
             let Some(known) = text(dependency, "name").and_then(|name| folders.get(name)) else {
                 continue;
             };
-            if text(dependency, "kind") != Some("dev") && !layer.permits(known, dependency) {
+            if text(dependency, "kind") == Some("dev") {
+                continue;
+            }
+            if !layer.permits(known, dependency) {
                 wrong.push(format!("{folder} -> {known}: {}", layer.rule()));
+            }
+            let mut features = list(dependency, "features").iter();
+            if features.any(|feature| feature.as_str() == Some(PLANTED)) {
+                wrong.push(format!(
+                    "{folder} -> {known}: feature {PLANTED} is for tests only"
+                ));
             }
         }
     }
@@ -246,6 +258,18 @@ mod tests {
             violations(&workspace("crates/engine", of_kind("dev"))),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn planted_defects_are_for_dev_dependencies_only() {
+        let planted = |kind: Value| json!({ "name": "abi", "kind": kind, "features": ["planted"] });
+        let wrong = violations(&workspace("crates/codec", planted(json!(null))));
+        assert_eq!(
+            wrong,
+            ["crates/codec -> crates/abi: feature planted is for tests only"]
+        );
+        let dev = workspace("crates/codec", planted(json!("dev")));
+        assert_eq!(violations(&dev), [""; 0]);
     }
 
     #[test]

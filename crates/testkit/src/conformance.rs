@@ -1,6 +1,7 @@
 //! What every [`OrderedKv`] must do, whoever implements it: [`ordered_kv`] for
 //! all, [`reopen`] for those that keep their data. And what every
-//! [`Store`](wasm_storage_engine::Store) must do: [`store`] (in `sessions.rs`).
+//! [`Store`](wasm_storage_engine::Store) must do: [`store`] (in `sessions.rs` and
+//! `conflicts.rs`).
 //!
 //! Each case starts with a fresh, empty store from the maker. Limits and words
 //! are taken from the engine's own capabilities. What takes a crash to prove

@@ -4,8 +4,11 @@
 //! |---|---|
 //! | [`conformance`] | what every [`OrderedKv`](wasm_storage_engine::kv::OrderedKv) must do |
 //! | `sessions` | what every [`Store`](wasm_storage_engine::Store) must do: [`conformance::store`] |
+//! | `conflicts` | the same, where sessions meet |
+//! | `random` | random sessions, one after the other |
 //! | [`model`] | random operations, compared with a `BTreeMap` |
 //! | [`fault`] | an engine whose writes fail, panic or wait on command |
+//! | [`schedule`] | threads that commit, held and let go at any moment |
 //! | [`torn`] | what a power failure leaves of a write, by the thousand |
 //! | [`history`] | whether concurrent invocations were strictly serializable |
 //! | [`guests`] | where the guest programs are that the tests run |
@@ -21,11 +24,14 @@
     reason = "a failure here is a failed test"
 )]
 
+mod conflicts;
 pub mod conformance;
 pub mod fault;
 pub mod guests;
 pub mod history;
 pub mod model;
+mod random;
+pub mod schedule;
 mod sessions;
 mod support;
 pub mod torn;

@@ -1,7 +1,7 @@
 //! What every [`Store`] must do, whatever backend is under it.
 //!
-//! Each case starts with a fresh store. No case has two writing sessions open in
-//! one thread: a backend may let the second one wait for the first.
+//! Each case starts with a fresh store. Here is what one session does; what happens
+//! when several meet is in `conflicts.rs`.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -11,11 +11,12 @@ use wasm_storage_engine::{
     SessionOptions, Store,
 };
 
-use crate::model::{self, Model, Random};
+use crate::model::{self, Model};
 use crate::support::Entry;
+use crate::{conflicts, random};
 
 /// What it shows, and the case.
-type Case = (&'static str, fn(&Store));
+pub(crate) type Case = (&'static str, fn(&Store));
 
 /// Runs every case against stores that `make` makes: each call a fresh, empty one.
 ///
@@ -49,34 +50,34 @@ pub fn store(make: &dyn Fn() -> Store) {
         ("threads that add lose nothing", threads),
         ("close ends it, once and again", close),
     ];
-    for (name, case) in cases {
+    for (name, case) in cases.iter().chain(conflicts::CASES) {
         eprintln!("conformance: {name}");
         case(&make());
     }
     for seed in 1..=8 {
         eprintln!("conformance: random sessions, seed {seed}");
-        random_sessions(&make(), seed, 60);
+        random::sessions(&make(), seed, 60);
     }
 }
 
-fn write(store: &Store) -> Session {
+pub(crate) fn write(store: &Store) -> Session {
     store.begin(SessionOptions::read_write())
 }
 
-fn read(store: &Store) -> Session {
+pub(crate) fn read(store: &Store) -> Session {
     store.begin(SessionOptions::read_only())
 }
 
-fn ns(store: &Store) -> NamespaceId {
+pub(crate) fn ns(store: &Store) -> NamespaceId {
     store.default_namespace().unwrap()
 }
 
-fn commit(session: Session) {
+pub(crate) fn commit(session: Session) {
     let outcome = session.commit();
     assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
 }
 
-fn get(session: &mut Session, ns: NamespaceId, key: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn get(session: &mut Session, ns: NamespaceId, key: &[u8]) -> Option<Vec<u8>> {
     let mut value = None;
     let found = session
         .get(ns, key, |bytes| value = Some(bytes.to_vec()))
@@ -90,7 +91,7 @@ fn get(session: &mut Session, ns: NamespaceId, key: &[u8]) -> Option<Vec<u8>> {
     value
 }
 
-fn scan(
+pub(crate) fn scan(
     session: &mut Session,
     ns: NamespaceId,
     range: &KeyRange<'_>,
@@ -112,7 +113,7 @@ fn scan(
     seen
 }
 
-fn all(session: &mut Session, ns: NamespaceId) -> Vec<Entry> {
+pub(crate) fn all(session: &mut Session, ns: NamespaceId) -> Vec<Entry> {
     scan(session, ns, &KeyRange::ALL, Order::Forward, usize::MAX)
 }
 
@@ -123,7 +124,7 @@ fn entries(of: &[(&str, &str)]) -> Vec<Entry> {
 }
 
 /// Stores entries and commits.
-fn stored(store: &Store, of: &[(&str, &str)]) {
+pub(crate) fn stored(store: &Store, of: &[(&str, &str)]) {
     let mut session = write(store);
     for (key, value) in of {
         session
@@ -134,7 +135,7 @@ fn stored(store: &Store, of: &[(&str, &str)]) {
 }
 
 /// The kind of an operation's failure.
-fn kind<T: std::fmt::Debug>(result: Result<T, OpError>) -> Kind {
+pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, OpError>) -> Kind {
     match result {
         Err(OpError::Failed(error)) => error.kind(),
         other => panic!("should have failed: {other:?}"),
@@ -577,70 +578,5 @@ fn close(store: &Store) {
     for mut session in [write(store), read(store)] {
         let failed = session.get(ns, b"k", |_| {});
         assert_eq!(kind(failed), Kind::Unavailable);
-    }
-}
-
-/// Sessions of random operations, with savepoints, compared with a model.
-fn random_sessions(store: &Store, seed: u64, count: usize) {
-    let mut random = Random::new(seed);
-    let ns = ns(store);
-    let mut committed = Model::new();
-    for number in 0..count {
-        let at = format!("seed {seed}, session {number}");
-        let mut session = write(store);
-        let mut model = committed.clone();
-        let mut open = Vec::new();
-        for _ in 0..random.below(40) {
-            let key = random.key();
-            match random.below(10) {
-                0..3 => {
-                    let value = random.value();
-                    session.put(ns, &key, &value).unwrap();
-                    model.insert(key, value);
-                }
-                3 => {
-                    session.delete(ns, &key).unwrap();
-                    model.remove(&key);
-                }
-                4 | 5 => assert_eq!(
-                    get(&mut session, ns, &key).as_ref(),
-                    model.get(&key),
-                    "{at}"
-                ),
-                6 => open.push((session.savepoint().unwrap(), model.clone())),
-                7 if !open.is_empty() => {
-                    open.truncate(1 + random.below(open.len()));
-                    let (savepoint, then) = &open[open.len() - 1];
-                    session.rollback_to(*savepoint).unwrap();
-                    model.clone_from(then);
-                }
-                8 if !open.is_empty() => {
-                    let released = random.below(open.len());
-                    session.release(open[released].0).unwrap();
-                    open.truncate(released);
-                }
-                _ => {
-                    let (lo, hi) = (random.key(), random.key());
-                    let range = KeyRange {
-                        lo: random.bound(&lo),
-                        hi: random.bound(&hi),
-                    };
-                    let order = [Order::Forward, Order::Reverse][random.below(2)];
-                    let mut expected = model::range(&model, &range, order);
-                    let most = [1, 3, usize::MAX][random.below(3)];
-                    expected.truncate(most);
-                    let seen = scan(&mut session, ns, &range, order, most);
-                    assert_eq!(seen, expected, "{at}: {range:?} {order:?}");
-                }
-            }
-        }
-        if random.below(4) > 0 {
-            commit(session);
-            committed = model;
-        }
-        assert!(
-            all(&mut read(store), ns).into_iter().eq(committed.clone()),
-            "{at}"
-        );
     }
 }

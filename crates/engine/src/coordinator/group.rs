@@ -51,7 +51,6 @@ struct Decided<'m> {
 pub(super) fn lead<K: OrderedKv>(shared: &Shared<K>) {
     let most_bytes = limits::GROUP_BYTES.min(shared.kv.capabilities().max_batch_bytes);
     let group = shared.queue.collect(most_bytes);
-    shared.hooks.at(Moment::Collected);
     let mut leader = Leader {
         shared,
         group: &group,
@@ -59,6 +58,7 @@ pub(super) fn lead<K: OrderedKv>(shared: &Shared<K>) {
         settled: Vec::with_capacity(group.members.len()),
         ended: false,
     };
+    shared.hooks.at(Moment::Collected);
     if !group.members.is_empty() {
         leader.serve(&group.members);
         shared.recent_mut().prune(group.keep);
@@ -114,7 +114,12 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
         }
         // Committed, whatever happens now.
         for member in accepted {
-            self.settled.push((member, Outcome::Committed(Some(id))));
+            let outcome = Outcome::Committed(Some(id));
+            if shared.has(Defect::ToldBeforePublished) {
+                self.tell(member, outcome);
+            } else {
+                self.settled.push((member, outcome));
+            }
         }
         self.trying = Some((Poison::Unseen(id), Vec::new()));
         shared.hooks.at(Moment::Applied);
@@ -124,12 +129,22 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
                 if !pending.dropped.is_empty() {
                     shared.dropped_mut().extend(&pending.dropped);
                 }
-                shared.recent_mut().push(pending.into_record(number));
-                shared.publish(Published {
+                let record = pending.into_record(number);
+                let next = Published {
                     group: number,
                     snapshot,
-                });
-                shared.hooks.at(Moment::Published);
+                };
+                // A transaction that moves on to this group is tested against it.
+                if shared.has(Defect::RecordAfterPublished) {
+                    shared.publish(next);
+                    shared.hooks.at(Moment::Published);
+                    shared.recent_mut().push(record);
+                } else {
+                    shared.recent_mut().push(record);
+                    shared.hooks.at(Moment::Recorded);
+                    shared.publish(next);
+                    shared.hooks.at(Moment::Published);
+                }
             }
             // It could not show what it holds.
             Err(_) => shared.queue.poison_with(Poison::Unseen(id)),
@@ -190,14 +205,14 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
             losers: Vec::new(),
         };
         for member in members {
-            if let Err(why) = shared.test(&member.reads, member.tested) {
-                member.waiter.settle(Outcome::Conflict(why));
+            if let Err(why) = shared.test(&member.reads, member.tested, published.group) {
+                self.tell(member, Outcome::Conflict(why));
                 continue;
             }
             if shared.dropped().iter().any(|ns| member.uses(*ns)) {
                 let text = "a namespace of this call has been dropped since it began";
                 let error = Error::new(Kind::NoSuchNamespace, text);
-                member.waiter.settle(Outcome::Rejected(error));
+                self.tell(member, Outcome::Rejected(error));
                 continue;
             }
             // Here an expiry that has passed since it was read will be a conflict, and a
@@ -211,7 +226,7 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
             match verdict {
                 Ok(()) => decided.accepted.push(member),
                 Err(outcome) if shared.has(Defect::LosersWokenAtOnce) => {
-                    member.waiter.settle(outcome);
+                    self.tell(member, outcome);
                 }
                 Err(outcome) => decided.losers.push((member, outcome)),
             }
@@ -257,8 +272,13 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
         self.ended = true;
         self.shared.queue.hand_on();
         for (member, outcome) in std::mem::take(&mut self.settled) {
-            member.waiter.settle(outcome);
+            self.tell(member, outcome);
         }
+    }
+
+    fn tell(&self, member: &Member, outcome: Outcome) {
+        member.waiter.settle(outcome);
+        self.shared.hooks.at(Moment::Told);
     }
 }
 
@@ -302,9 +322,22 @@ impl<'m> Pending<'m> {
         if self.dropped.iter().any(|ns| member.uses(*ns)) {
             return self.writes.keys().next().copied();
         }
-        let mut points = member.reads.points().flatten();
-        if let Some(key) = points.find_map(|point| self.points.get(point)) {
+        // The fewer are looked up among the more: everybody in the group waits here.
+        let read: usize = member.reads.points().map(<[u64]>::len).sum();
+        let point = if read <= self.points.len() {
+            let mut points = member.reads.points().flatten();
+            points.find_map(|point| self.points.get(point))
+        } else {
+            let has = |hash| member.reads.has_point(hash);
+            let mut written = self.points.iter();
+            written.find_map(|(hash, key)| has(*hash).then_some(key))
+        };
+        if let Some(key) = point {
             return Some(key);
+        }
+        if member.reads.ranges().count() > self.writes.len() {
+            let mut written = self.writes.keys();
+            return written.find(|key| member.reads.covers(key)).copied();
         }
         member.reads.ranges().find_map(|(lo, hi)| {
             let mut keys = self.writes.range::<OwnedKey, _>((lo.as_ref(), hi.as_ref()));

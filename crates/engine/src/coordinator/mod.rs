@@ -22,7 +22,8 @@
 //! Invariants. I1: `published.group = g` means that groups 1 ..= g are durable by
 //! the store's word and all in its snapshot, and nothing later is. I2: every group
 //! in `(recent.floor, published.group]` has a record. I3: one leader at a time. No
-//! lock is taken while another is held, and none is held over I/O.
+//! lock is held over I/O, and none is taken while another is held, but a waiter's own
+//! under the queue's.
 //!
 //! After an apply whose outcome is unknown, or a panic in it, the store is
 //! poisoned: it refuses writes until it is reopened, and goes on serving reads
@@ -44,7 +45,7 @@ use crate::kv::OrderedKv;
 use crate::layout::{self, CatalogEntry, Openings};
 
 use clock::StoreClock;
-use hooks::{Defect, Hooks, NoHooks};
+use hooks::{Defect, Hooks, Moment, NoHooks};
 use queue::{Poison, Queue};
 use read_set::ReadSet;
 use recent::Recent;
@@ -111,6 +112,7 @@ impl<K: OrderedKv> Coordinator<K> {
     ) -> Result<Self, Error> {
         let opened = open::open(&kv, durability)?;
         let hasher = RandomState::new();
+        let hooks: Arc<dyn Hooks> = Arc::new(hooks);
         Ok(Coordinator(Arc::new(Shared {
             durability: opened.durability,
             published: RwLock::new(Arc::new(Published {
@@ -119,7 +121,7 @@ impl<K: OrderedKv> Coordinator<K> {
             })),
             recent: RwLock::new(Recent::after(opened.record.group)),
             dropped: RwLock::default(),
-            queue: Arc::default(),
+            queue: Arc::new(Queue::new(Arc::clone(&hooks))),
             closed: AtomicBool::new(false),
             minted: AtomicU64::new(opened.record.id_high_water),
             clock: StoreClock::new(opened.record.clock_ms),
@@ -128,7 +130,7 @@ impl<K: OrderedKv> Coordinator<K> {
             openings: opened.openings,
             first_group: AtomicU64::new(0),
             hasher,
-            hooks: Arc::new(hooks),
+            hooks,
             kv,
         })))
     }
@@ -189,13 +191,19 @@ impl<K: OrderedKv> Shared<K> {
         self.hasher.hash_one(physical)
     }
 
-    /// Whether nothing that was read has been written after group `tested`; up to
-    /// which group that is known now. The set is tidy.
-    fn test(&self, reads: &ReadSet, tested: u64) -> Result<u64, Why> {
+    /// Whether nothing that was read has been written after group `tested` and up to
+    /// group `visible`, which is published; up to which group that is known now. The
+    /// set is tidy.
+    ///
+    /// A group is known here a moment before it is published. Nobody loses to it
+    /// then: who runs again must see what it has lost to.
+    fn test(&self, reads: &ReadSet, tested: u64, visible: u64) -> Result<u64, Why> {
         if reads.is_empty() {
             return Ok(tested);
         }
-        let newer = self.recent().newer_than(tested).ok_or_else(|| {
+        let newer = self.recent().newer_than(tested);
+        let unknown = || self.has(Defect::FloorNotChecked).then(Vec::new);
+        let newer = newer.or_else(unknown).ok_or_else(|| {
             let message = format!(
                 "more has been committed since this call began than the store remembers ({} commits or {} bytes)",
                 limits::RECENT_COMMITS,
@@ -203,12 +211,12 @@ impl<K: OrderedKv> Shared<K> {
             );
             Why::Beaten(Error::new(Kind::Conflict, message))
         })?;
-        for record in &newer {
+        for record in newer.iter().filter(|record| record.group() <= visible) {
             if let Some(key) = record.conflict(reads) {
                 return Err(group::beaten(key));
             }
         }
-        Ok(newer.last().map_or(tested, |record| record.group()))
+        Ok(tested.max(visible))
     }
 
     /// Whether a defect is planted.
@@ -278,14 +286,16 @@ impl<K: OrderedKv> Backend for Coordinator<K> {
                 shared.queue.writable()?;
                 None
             }
+            Mode::Reserved(_) if shared.has(Defect::NothingReserved) => None,
             Mode::Reserved(namespaces) => {
-                shared.hooks.at(hooks::Moment::Reserving);
                 let published = || shared.published().group;
-                let reserved = shared.queue.reserve(namespaces, deadline, published)?;
-                let reserved = reserved.ok_or_else(|| {
+                let reserved = shared.queue.reserve(namespaces, published());
+                shared.hooks.at(Moment::Reserving);
+                if !shared.queue.wait_for_turn(&reserved, deadline, published)? {
                     let text = "other calls were writing there until the deadline of this one";
-                    TxError::Conflict(Why::Beaten(Error::new(Kind::Conflict, text)))
-                })?;
+                    let why = Why::Beaten(Error::new(Kind::Conflict, text));
+                    return Err(TxError::Conflict(why));
+                }
                 Some(reserved)
             }
         };
@@ -331,7 +341,9 @@ impl<K: OrderedKv> Backend for Coordinator<K> {
     fn close(&self) -> Result<(), Error> {
         let shared = &self.0;
         shared.closed.store(true, Ordering::Release);
-        shared.queue.close();
+        shared.queue.refuse();
+        shared.hooks.at(Moment::Closing);
+        shared.queue.wait_until_idle();
         // Also if it was closed before: that may have failed.
         shared.kv.close()?;
         match shared.queue.poison() {

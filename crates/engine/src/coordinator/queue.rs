@@ -6,7 +6,9 @@
 //! (The scheme of LevelDB's writers queue, `DBImpl::Write`.)
 //!
 //! Invariants: one leader at a time. A member leaves the queue once, in the group
-//! of one leader, and is settled once.
+//! of one leader, and is settled once. A member with a reservation that is in force
+//! has nobody else's before it in the queue when it enters; so members never wait
+//! for each other in a circle.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,8 +17,9 @@ use std::time::{Duration, Instant};
 
 use wasm_storage_abi::{Kind, limits};
 
+use super::hooks::Hooks;
 use super::read_set::ReadSet;
-use crate::backend::{CommitId, NamespaceId, Outcome, OwnedKey, Write};
+use crate::backend::{CommitId, NamespaceId, Outcome, OwnedKey, Why, Write};
 use crate::error::Error;
 
 /// Who waits looks again after this time, whatever it was promised: reservations
@@ -118,7 +121,9 @@ struct Reservation {
 /// A reservation that holds others up.
 #[derive(Clone, Copy, Debug)]
 struct Active {
-    since: Instant,
+    /// Since when its attempt can run. Its time counts from then: a slow group before
+    /// it must not use that up.
+    granted: Option<Instant>,
     /// The last group before it.
     group: u64,
     /// Groups taken out of the queue before it; they may have passed it by.
@@ -126,16 +131,20 @@ struct Active {
 }
 
 impl Reservation {
-    fn is_over(&self) -> bool {
+    fn is_over(&self, now: Now<'_>) -> bool {
         let limit = Duration::from_millis(limits::RESERVATION_MS);
         self.active
-            .is_some_and(|active| active.since.elapsed() >= limit)
+            .and_then(|active| active.granted)
+            .is_some_and(|since| now().saturating_duration_since(since) >= limit)
     }
 
     fn overlaps(&self, namespaces: &[NamespaceId]) -> bool {
         self.namespaces.iter().any(|ns| namespaces.contains(ns))
     }
 }
+
+/// The clock that reservations run out by; asked only where there is one.
+type Now<'a> = &'a dyn Fn() -> Instant;
 
 /// Why the store takes no writes until it is reopened.
 #[derive(Clone, Copy, Debug)]
@@ -167,18 +176,18 @@ pub(super) struct Group {
     pub(super) keep: u64,
 }
 
-#[derive(Debug, Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
     /// Somebody has stopped leading.
     idle: Condvar,
+    hooks: Arc<dyn Hooks>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Arc<Member>>,
     leading: bool,
-    /// Set by `close`, for good.
+    /// Set by `refuse`, for good.
     closed: bool,
     /// Set by a group that did not come to its end, for good.
     poison: Option<Poison>,
@@ -203,18 +212,26 @@ impl State {
     }
 
     /// Whether somebody else has reserved what this member writes.
-    fn is_blocked(&self, member: &Member) -> bool {
+    fn is_blocked(&self, member: &Member, now: Now<'_>) -> bool {
         self.reservations.iter().any(|reservation| {
             reservation.active.is_some()
                 && member.reservation != Some(reservation.ticket)
                 && reservation.overlaps(&member.namespaces)
-                && !reservation.is_over()
+                && !reservation.is_over(now)
+        })
+    }
+
+    /// Whether this member has reserved something, so that others may wait for it.
+    fn holds_up(&self, member: &Member, now: Now<'_>) -> bool {
+        self.reservations.iter().any(|reservation| {
+            member.reservation == Some(reservation.ticket) && !reservation.is_over(now)
         })
     }
 
     /// Hands the lead to the first that may be committed; nobody leads before.
-    fn hand_on(&mut self) {
-        let next = self.waiting.iter().find(|member| !self.is_blocked(member));
+    fn hand_on(&mut self, now: Now<'_>) {
+        let mut waiting = self.waiting.iter();
+        let next = waiting.find(|member| !self.is_blocked(member, now));
         self.leading = next.is_some();
         if let Some(member) = next {
             member.waiter.promote();
@@ -246,6 +263,14 @@ impl State {
 }
 
 impl Queue {
+    pub(super) fn new(hooks: Arc<dyn Hooks>) -> Self {
+        Queue {
+            state: Mutex::default(),
+            idle: Condvar::new(),
+            hooks,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing under this lock panics; what is behind it is always consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -261,11 +286,21 @@ impl Queue {
     }
 
     /// Puts a member into the queue; true: it leads.
-    pub(super) fn enter(&self, member: &Arc<Member>) -> Result<bool, Error> {
+    ///
+    /// One that holds others up by a reservation of its own does not wait here for
+    /// another reservation: the two could wait for each other. It has lost, for it
+    /// touches more than it has reserved.
+    pub(super) fn enter(&self, member: &Arc<Member>) -> Result<bool, Outcome> {
+        let now = &|| self.hooks.now();
         let mut state = self.state();
-        state.writable()?;
+        state.writable().map_err(Outcome::Rejected)?;
+        if state.holds_up(member, now) && state.is_blocked(member, now) {
+            let text = "this call writes to what another call has reserved";
+            let error = Error::new(Kind::Conflict, text);
+            return Err(Outcome::Conflict(Why::Beaten(error)));
+        }
         state.waiting.push_back(Arc::clone(member));
-        let leads = !state.leading && !state.is_blocked(member);
+        let leads = !state.leading && !state.is_blocked(member, now);
         state.leading |= leads;
         Ok(leads)
     }
@@ -290,9 +325,10 @@ impl Queue {
                 continue;
             }
             // A reservation that held everybody up may have run out.
+            let now = &|| self.hooks.now();
             let mut state = self.state();
             if !state.leading {
-                state.hand_on();
+                state.hand_on(now);
             }
         }
     }
@@ -300,6 +336,7 @@ impl Queue {
     /// Takes the next group out of the queue, in the order of its entering, without
     /// those that somebody else's reservation holds up. The caller leads.
     pub(super) fn collect(&self, most_bytes: usize) -> Group {
+        let now = &|| self.hooks.now();
         let mut state = self.state();
         state.collected += 1;
         let mut members: Vec<Arc<Member>> = Vec::new();
@@ -308,7 +345,7 @@ impl Queue {
         while members.len() < limits::GROUP_COMMITS
             && let Some(member) = state.waiting.pop_front()
         {
-            if state.is_blocked(&member) {
+            if state.is_blocked(&member, now) {
                 held_up.push_back(member);
                 continue;
             }
@@ -321,7 +358,9 @@ impl Queue {
         }
         held_up.append(&mut state.waiting);
         state.waiting = held_up;
-        let active = state.reservations.iter().filter_map(|r| r.active);
+        // One whose time is over can lose anyway.
+        let reservations = state.reservations.iter().filter(|r| !r.is_over(now));
+        let active = reservations.filter_map(|reservation| reservation.active);
         let keep = active.map(|active| active.group).min();
         Group {
             members,
@@ -331,9 +370,10 @@ impl Queue {
 
     /// The leader's group is served: the next leads, if somebody waits.
     pub(super) fn hand_on(&self) {
+        let now = &|| self.hooks.now();
         let mut state = self.state();
         state.group_served();
-        state.hand_on();
+        state.hand_on(now);
         if !state.leading {
             self.idle.notify_all();
         }
@@ -357,10 +397,14 @@ impl Queue {
         }
     }
 
-    /// Refuses new members and waits until the last one is served.
-    pub(super) fn close(&self) {
+    /// Refuses new members, for good.
+    pub(super) fn refuse(&self) {
+        self.state().closed = true;
+    }
+
+    /// Waits until the last member is served.
+    pub(super) fn wait_until_idle(&self) {
         let mut state = self.state();
-        state.closed = true;
         while state.leading || !state.waiting.is_empty() {
             state = match self.idle.wait_timeout(state, LOOK_AGAIN) {
                 Ok((state, _)) => state,
@@ -371,42 +415,55 @@ impl Queue {
 }
 
 /// Keeps others from writing to some namespaces; given back by drop.
-#[derive(Debug)]
 pub(super) struct Reserved {
     queue: Arc<Queue>,
     pub(super) ticket: Ticket,
 }
 
 impl Queue {
-    /// Reserves namespaces: waits for the reservations before it that share one with
-    /// it, and then until every group that could have passed it by is served. A
-    /// snapshot taken from then on has all that is written there.
-    ///
-    /// All at once and in the order of tickets, so nobody waits in a circle.
-    /// `None`: the deadline has passed.
+    /// Gives a reservation of these namespaces its place in the order; it is in force
+    /// from here on if none before it shares one of them. `published`: a group that is.
     pub(super) fn reserve(
         self: &Arc<Self>,
         namespaces: &[NamespaceId],
+        published: u64,
+    ) -> Reserved {
+        let now = &|| self.hooks.now();
+        let mut state = self.state();
+        let ticket = state.new_reservation(namespaces);
+        state.advance_reservation(ticket, published, now);
+        drop(state);
+        Reserved {
+            queue: Arc::clone(self),
+            ticket,
+        }
+    }
+
+    /// Waits for the reservations before this one that share a namespace with it, and
+    /// then until every group that could have passed it by is served. A snapshot
+    /// taken from then on has all that is written there.
+    ///
+    /// All at once and in the order of tickets, so no two wait for each other here.
+    /// False: the deadline has passed.
+    pub(super) fn wait_for_turn(
+        &self,
+        reserved: &Reserved,
         deadline: Option<Instant>,
         published: impl Fn() -> u64,
-    ) -> Result<Option<Reserved>, Error> {
-        // It ends by drop, from here on.
-        let reserved = Reserved {
-            queue: Arc::clone(self),
-            ticket: self.state().new_reservation(namespaces),
-        };
+    ) -> Result<bool, Error> {
         loop {
             let group = published();
+            let now = &|| self.hooks.now();
             {
                 let mut state = self.state();
                 state.writable()?;
-                if state.advance_reservation(reserved.ticket, group) {
-                    return Ok(Some(reserved));
+                if state.advance_reservation(reserved.ticket, group, now) {
+                    return Ok(true);
                 }
             }
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(None);
+                return Ok(false);
             }
             thread::park_timeout(left.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN));
         }
@@ -428,7 +485,7 @@ impl State {
 
     /// Activates a reservation if it is its turn; true: every group that passed it
     /// by is served.
-    fn advance_reservation(&mut self, ticket: Ticket, group: u64) -> bool {
+    fn advance_reservation(&mut self, ticket: Ticket, group: u64, now: Now<'_>) -> bool {
         let (collected, served) = (self.collected, self.served);
         let at = self
             .reservations
@@ -442,28 +499,33 @@ impl State {
         };
         let held_up = before
             .iter()
-            .any(|other| other.overlaps(&own.namespaces) && !other.is_over());
+            .any(|other| other.overlaps(&own.namespaces) && !other.is_over(now));
         if held_up {
             return false;
         }
         let active = own.active.get_or_insert(Active {
-            since: Instant::now(),
+            granted: None,
             group,
             collected,
         });
-        active.collected <= served
+        if active.collected > served {
+            return false;
+        }
+        active.granted.get_or_insert_with(now);
+        true
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
+        let now = &|| self.queue.hooks.now();
         let mut state = self.queue.state();
         state
             .reservations
             .retain(|other| other.ticket != self.ticket);
         state.wake_reservations();
         if !state.leading {
-            state.hand_on();
+            state.hand_on(now);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wasm_storage_abi::limits;
 
-use super::read_set::{ReadSet, first_in};
+use super::read_set::ReadSet;
 use crate::backend::OwnedKey;
 
 /// The writes of one group.
@@ -43,7 +43,7 @@ impl GroupRecord {
             .points()
             .find_map(|points| common(points, &self.points))
             .and_then(|at| self.keys.get(at));
-        point.or_else(|| reads.ranges().find_map(|range| first_in(range, &self.keys)))
+        point.or_else(|| reads.first_scanned(&self.keys))
     }
 
     fn bytes(&self) -> usize {

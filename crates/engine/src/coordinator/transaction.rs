@@ -34,6 +34,8 @@ pub(super) struct CoordinatorTransaction<K: OrderedKv> {
     reads: ReadSet,
     /// Reads since it last looked whether it is behind.
     since_look: u32,
+    /// It has looked, and had lost: it stays where it is.
+    beaten: bool,
     /// Reused for the physical key.
     physical: Vec<u8>,
 }
@@ -54,6 +56,7 @@ impl<K: OrderedKv> CoordinatorTransaction<K> {
             base: None,
             reads: ReadSet::default(),
             since_look: 0,
+            beaten: false,
             physical: Vec::new(),
         }
     }
@@ -85,7 +88,9 @@ impl<K: OrderedKv> CoordinatorTransaction<K> {
             return;
         }
         self.reads.tidy();
-        if self.shared.test(&self.reads, base.group).is_ok() {
+        let tested = self.shared.test(&self.reads, base.group, newest.group);
+        self.beaten = tested.is_err() && !self.shared.has(Defect::CatchUpUntested);
+        if !self.beaten {
             base.group = newest.group;
             base.published = newest;
         }
@@ -93,8 +98,11 @@ impl<K: OrderedKv> CoordinatorTransaction<K> {
 
     /// Before a read: every so often, and only where the reads are recorded.
     fn look(&mut self, reads: u32) {
+        if !self.writes || self.beaten {
+            return;
+        }
         self.since_look += reads;
-        if self.writes && self.since_look >= READS_PER_LOOK {
+        if self.since_look >= READS_PER_LOOK {
             self.since_look = 0;
             self.catch_up();
         }
@@ -196,7 +204,7 @@ impl<K: OrderedKv> Transaction for CoordinatorTransaction<K> {
         drop(self);
         let mut leads = match shared.queue.enter(&member) {
             Ok(leads) => leads,
-            Err(error) => return Outcome::Rejected(error),
+            Err(outcome) => return outcome,
         };
         shared.hooks.at(Moment::Enqueued);
         loop {
@@ -230,8 +238,9 @@ impl<K: OrderedKv> CoordinatorTransaction<K> {
         let mut tested = u64::MAX;
         if !self.reads.is_empty() {
             tested = self.base.as_ref().map_or(0, |base| base.group);
+            let visible = shared.published().group;
             tested = shared
-                .test(&self.reads, tested)
+                .test(&self.reads, tested, visible)
                 .map_err(Outcome::Conflict)?;
         }
         let mut namespaces: Vec<NamespaceId> = Vec::new();
@@ -242,6 +251,8 @@ impl<K: OrderedKv> CoordinatorTransaction<K> {
             }
         }
         let hash = |(key, _): &(OwnedKey, Write)| shared.hash(key.physical());
+        let own = self.reserved.as_ref();
+        let own = own.filter(|_| !shared.has(Defect::OwnReservationIgnored));
         Ok(Member {
             hashes: request.writes.iter().map(hash).collect(),
             reads: std::mem::take(&mut self.reads),
@@ -249,10 +260,34 @@ impl<K: OrderedKv> CoordinatorTransaction<K> {
             writes: request.writes,
             bytes,
             namespaces,
-            reservation: self.reserved.as_ref().map(|reserved| reserved.ticket),
+            reservation: own.map(|reserved| reserved.ticket),
             waiter: Waiter::new(),
         })
     }
 }
 
 const _: () = assert!(limits::GROUP_BYTES > layout::RECORDS_BYTES);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::Coordinator;
+    use crate::memory::MemoryKv;
+
+    /// A read-only transaction counted its reads and never looked at the count: at
+    /// four million scans, a program built with overflow checks panicked.
+    #[test]
+    fn a_reader_can_read_for_ever() {
+        let coordinator = Coordinator::open(MemoryKv::new(), None).unwrap();
+        let shared = Arc::clone(&coordinator.0);
+        let mut reader = CoordinatorTransaction::new(shared, false, None);
+        reader.since_look = u32::MAX;
+        let ns = layout::DEFAULT;
+        assert!(!reader.get(Key { ns, bytes: b"k" }, &mut |_| {}).unwrap());
+        let hint = PageHint::default();
+        let visit = &mut |_: &[u8], _: &[u8]| ControlFlow::Continue(());
+        reader
+            .scan(ns, &KeyRange::ALL, Order::Forward, hint, visit)
+            .unwrap();
+    }
+}

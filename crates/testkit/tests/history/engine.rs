@@ -2,6 +2,7 @@
 //! history checker finds each defect without knowing where it is.
 
 use std::thread::yield_now;
+use std::time::Instant;
 
 use wasm_storage_engine::coordinator::hooks::{Defect, Hooks, Moment};
 use wasm_storage_engine::memory::MemoryKv;
@@ -17,6 +18,10 @@ impl Hooks for Planted {
         for _ in 0..4 {
             yield_now();
         }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
     }
 
     fn defect(&self) -> Option<Defect> {
