@@ -133,6 +133,9 @@ pub struct SystemRecord {
 }
 
 impl SystemRecord {
+    /// Where it is, as an engine has it.
+    pub const PHYSICAL_KEY: [u8; 5] = [0, 0, 0, 0, 1];
+
     /// Where it is.
     pub fn key() -> OwnedKey {
         system_key(&[0x01])
@@ -293,6 +296,7 @@ mod tests {
     fn golden_bytes() {
         assert_eq!(&format_record(), b"WSTORE\x01\x00");
         assert_eq!(format_key().physical(), [0, 0, 0, 0, 0]);
+        assert_eq!(SystemRecord::key().physical(), SystemRecord::PHYSICAL_KEY);
         let record = SystemRecord {
             group: 1,
             id_high_water: 2,

@@ -26,8 +26,10 @@ use crate::layout::{self, CatalogEntry, Openings, SystemRecord};
 #[derive(Debug, Default)]
 struct Pending<'m> {
     writes: BTreeMap<&'m OwnedKey, Folded<'m>>,
-    /// The same keys by their hashes.
+    /// The same keys by their hashes, for the members after the first.
     points: HashMap<u64, &'m OwnedKey>,
+    /// The group has one member.
+    alone: bool,
     /// Namespaces that this group drops.
     dropped: Vec<NamespaceId>,
 }
@@ -94,9 +96,10 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
             self.settled.extend(losers);
             return;
         }
-        self.trying = Some((Poison::Unknown(id), accepted.clone()));
+        self.trying = Some((Poison::Unknown(id), accepted));
         let applied = self.apply(number, &pending);
-        self.trying = None;
+        let accepted = self.trying.take().map(|(_, accepted)| accepted);
+        let accepted = accepted.unwrap_or_default();
         match applied {
             Ok(()) => {}
             Err(ApplyError::Rejected(error)) => {
@@ -200,7 +203,10 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
     ) -> Decided<'g> {
         let shared = self.shared;
         let mut decided = Decided {
-            pending: Pending::default(),
+            pending: Pending {
+                alone: members.len() == 1,
+                ..Pending::default()
+            },
             accepted: Vec::with_capacity(members.len()),
             losers: Vec::new(),
         };
@@ -244,8 +250,10 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
         }
         .encode();
         let announced = shared.first_group.load(Ordering::Relaxed) != 0;
-        let openings = (!announced).then(|| shared.openings.and(shared.opening, number).encode());
-        let (record_key, openings_key) = (SystemRecord::key(), Openings::key());
+        let openings = (!announced).then(|| {
+            let openings = shared.openings.and(shared.opening, number);
+            (Openings::key(), openings.encode())
+        });
 
         let mut batch: Vec<(&[u8], Option<&[u8]>)> = Vec::with_capacity(pending.writes.len() + 2);
         let writes = pending.writes.iter();
@@ -254,9 +262,9 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
             let at = batch.partition_point(|(other, _)| *other < key);
             batch.insert(at, (key, Some(value)));
         };
-        insert(record_key.physical(), record.as_slice());
-        if let Some(openings) = &openings {
-            insert(openings_key.physical(), openings);
+        insert(&SystemRecord::PHYSICAL_KEY, record.as_slice());
+        if let Some((key, openings)) = &openings {
+            insert(key.physical(), openings);
         }
         shared
             .kv
@@ -378,7 +386,9 @@ impl<'m> Pending<'m> {
                 self.dropped.push(entry.id);
             }
             self.writes.insert(key, Folded { hash, value });
-            self.points.insert(hash, key);
+            if !self.alone {
+                self.points.insert(hash, key);
+            }
         }
         Ok(())
     }
