@@ -29,7 +29,8 @@ struct Arguments {
 enum Command {
     /// Writes of which a power failure kept only some sectors: no acknowledged commit is lost
     Torn(torn::Arguments),
-    /// A process killed while it writes: what it acknowledged is there, once and whole
+    /// A process killed while it writes, or whose writes fail: what it acknowledged is there, once
+    /// and whole, and the outcome of what it did not learn is told
     Crash(crash::Arguments),
     /// Invocations that conflict: some serial order explains what they saw
     History(history::Arguments),

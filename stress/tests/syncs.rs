@@ -3,6 +3,10 @@
 //!
 //! Opening and closing are taken out by subtraction: a run of 110 commits less a run
 //! of 10. (Linux only; elsewhere nothing can be preloaded like this.)
+//!
+//! Of writers that commit together there are fewer syncs than commits. How many depends
+//! on who comes in time; where each commit to the engine is held until all wait, on
+//! nothing.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -53,7 +57,7 @@ impl Tool {
     }
 
     /// Syncs of a process that opens a store, commits so often, and closes it.
-    fn count(&self, folder: &Path, backend: &str, word: &str, commits: u64) -> u64 {
+    fn count(&self, folder: &Path, backend: &str, word: &str, more: &[&str]) -> u64 {
         let program = env!("CARGO_BIN_EXE_stress");
         let counted = folder.join("counted");
         let mut command = match self {
@@ -72,7 +76,7 @@ impl Tool {
         };
         let status = command
             .args(["commits", "--backend", backend, "--durability", word])
-            .args(["--count", &commits.to_string()])
+            .args(more)
             .status()
             .unwrap();
         assert!(status.success(), "{backend} {word}: {status}");
@@ -92,6 +96,17 @@ impl Tool {
     }
 }
 
+/// All tools that work here; none is a failure in CI.
+fn tools(folder: &Path) -> Vec<Tool> {
+    let tools = Tool::found(folder);
+    if tools.is_empty() {
+        let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+        println!("skipped: neither strace nor a C compiler");
+        assert!(!in_ci, "syncs must be counted in CI");
+    }
+    tools
+}
+
 #[test]
 fn a_synced_commit_is_one_sync_on_each_engine_and_no_other_commit_is_any() {
     let expected = [
@@ -102,16 +117,14 @@ fn a_synced_commit_is_one_sync_on_each_engine_and_no_other_commit_is_any() {
         ("memory", "memory", 0),
     ];
     let folder = tempfile::tempdir().unwrap();
-    let tools = Tool::found(folder.path());
-    if tools.is_empty() {
-        let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-        println!("skipped: neither strace nor a C compiler");
-        assert!(!in_ci, "syncs must be counted in CI");
-    }
-    for tool in tools {
+    for tool in tools(folder.path()) {
         for (backend, word, syncs) in expected {
-            let few = tool.count(folder.path(), backend, word, WARM_UP);
-            let many = tool.count(folder.path(), backend, word, WARM_UP + COMMITS);
+            let count = |commits: u64| {
+                let count = ["--count", &commits.to_string()];
+                tool.count(folder.path(), backend, word, &count)
+            };
+            let few = count(WARM_UP);
+            let many = count(WARM_UP + COMMITS);
             println!(
                 "{}: {backend} {word}: {} syncs for {COMMITS} commits, {few} for opening, \
                  {WARM_UP} commits and closing",
@@ -124,6 +137,39 @@ fn a_synced_commit_is_one_sync_on_each_engine_and_no_other_commit_is_any() {
                 "{}: {backend} {word}",
                 tool.name()
             );
+        }
+    }
+}
+
+/// Held, the groups are as large as they can be: one writer is alone in a group, the
+/// others are in the next. Not held, a group is one sync at most.
+#[test]
+fn writers_that_commit_together_share_their_syncs() {
+    const WRITERS: u64 = 16;
+    const EACH: u64 = 10;
+    let folder = tempfile::tempdir().unwrap();
+    for tool in tools(folder.path()) {
+        for backend in ["fjall", "redb"] {
+            for held in [true, false] {
+                let count = |each: u64| {
+                    let (writers, each) = (WRITERS.to_string(), each.to_string());
+                    let words = ["--writers", &writers, "--count", &each, "--gathered"];
+                    let words = &words[..if held { 5 } else { 4 }];
+                    tool.count(folder.path(), backend, "synced", words)
+                };
+                let (none, all) = (count(0), count(EACH));
+                let (syncs, commits) = (all - none, WRITERS * EACH);
+                println!(
+                    "{}: {backend}, {WRITERS} writers, {}: {syncs} syncs for {commits} commits, \
+                     {}.{} commits for each",
+                    tool.name(),
+                    if held { "held" } else { "not held" },
+                    commits / syncs,
+                    commits * 10 / syncs % 10,
+                );
+                let most = if held { commits / 2 } else { commits };
+                assert!(0 < syncs && syncs <= most, "{}: {backend}", tool.name());
+            }
         }
     }
 }

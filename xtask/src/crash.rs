@@ -1,4 +1,5 @@
-//! `cargo xtask crash`: kills processes that write, and looks for what they acknowledged.
+//! `cargo xtask crash`: kills processes that write and lets their writes fail, and looks for what
+//! they acknowledged.
 //!
 //! The test is `stress/src/crash.rs`, which also says what may be asked of it; this file hands
 //! everything over, once for each engine if none is named.

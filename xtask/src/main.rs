@@ -63,7 +63,7 @@ enum Task {
     },
     /// Open stores whose last write is torn; the last line counts what was lost
     Torn(torn::Arguments),
-    /// Kill processes that write; the last line counts what was lost, partial or doubled
+    /// Kill processes that write, let writes fail; the last line counts what was lost or told wrong
     Crash(crash::Arguments),
     /// Run invocations that conflict; the last line counts what no serial order explains
     CheckHistory(check_history::Arguments),

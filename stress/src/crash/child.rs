@@ -1,30 +1,33 @@
 //! The process that is killed: opens the store, writes without end, and says each
-//! step in a line of its own on standard output, one write for each.
+//! step ([`said`](super::said)). If a write is to fail, it ends itself when every writer
+//! has said what it was told.
 //!
-//! Invariant: `WRITER NUMBER` is said after the commit has returned. It ends when its
-//! standard input does, so that no child outlives its parent.
+//! Invariant: it ends when its standard input does, so that no child outlives its
+//! parent.
 
 use std::error::Error;
-use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::{Command, exit};
+use std::process::{Command, abort, exit};
+use std::sync::Arc;
 use std::time::Duration;
-use std::{panic, thread};
+use std::{io, panic, thread};
 
-use wasm_storage_engine::{Attempt, OpError, RunOptions, Store};
+use wasm_storage_engine::{Kind, Store};
 
 use super::Setting;
-use super::plant::Plant;
+use super::engine::{Around, Engine, Opened};
+use super::plan::Kill;
 use super::points::{Death, Point, Points};
-use super::work::{Namespaces, Work, failed};
-
-/// Said before the store is opened.
-pub(crate) const OPENING: &str = "opening";
-/// Said when it is open and the writers begin.
-pub(crate) const READY: &str = "ready";
+use super::said::{Said, say};
+use super::shared::Namespaces;
+use super::trouble::{End, Trouble, What};
+use super::work::Work;
+use super::writer::{Ended, Fate, Writer};
 
 /// The exit code of a child that found something wrong itself.
 pub(crate) const FAILED: i32 = 1;
+/// The exit code of a child that has closed its store after a failed write.
+const CLOSED: i32 = 3;
 
 /// How a child is started.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,10 +42,17 @@ pub(crate) struct Arguments {
     die_time: Option<u64>,
     #[arg(long, default_value_t = 0)]
     die_delay_us: u64,
+    #[arg(long)]
+    trouble: Option<Trouble>,
 }
 
 impl Arguments {
-    pub(crate) fn new(setting: &Setting, store: PathBuf, death: Option<Death>) -> Self {
+    pub(crate) fn new(setting: &Setting, store: PathBuf, kill: Kill) -> Self {
+        let (death, trouble) = match kill {
+            Kill::At(death) => (Some(death), None),
+            Kill::Failing(trouble) => (None, Some(trouble)),
+            Kill::Opening(_) | Kill::Writing(_) => (None, None),
+        };
         let delay = death.map_or(0, |death| death.delay.as_micros());
         Arguments {
             setting: setting.clone(),
@@ -50,6 +60,7 @@ impl Arguments {
             die_point: death.map(|death| death.point),
             die_time: death.map(|death| death.time),
             die_delay_us: u64::try_from(delay).unwrap_or(u64::MAX),
+            trouble,
         }
     }
 
@@ -61,6 +72,9 @@ impl Arguments {
             command.args(["--die-point", &super::name_of(&point)]);
             command.args(["--die-time", &time.to_string()]);
             command.args(["--die-delay-us", &self.die_delay_us.to_string()]);
+        }
+        if let Some(trouble) = self.trouble {
+            command.args(["--trouble", &trouble.to_string()]);
         }
     }
 
@@ -79,95 +93,125 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         io::copy(&mut io::stdin().lock(), &mut io::sink()).ok();
         exit(0);
     });
+    let trouble = arguments.trouble;
+    let injected = trouble.is_some_and(|trouble| trouble.what.is_panic());
     // The other threads would go on as if nothing were wrong.
-    panic::set_hook(Box::new(|panic| {
-        eprintln!("{panic}");
-        exit(FAILED);
+    panic::set_hook(Box::new(move |panic| {
+        let text = panic.to_string();
+        if !(injected && text.contains("injected: ")) {
+            eprintln!("{text}");
+            exit(FAILED);
+        }
     }));
     let setting = &arguments.setting;
-    let points = Points::new(arguments.death());
-    say(OPENING)?;
-    let store =
-        setting
-            .backend
-            .open(&arguments.store, setting.durability, &points, setting.plant)?;
+    let around = Around {
+        points: Points::new(arguments.death()),
+        plant: setting.plant,
+        crowd: Arc::default(),
+    };
+    say(&[Said::Opening])?;
+    let opened = setting
+        .backend
+        .open(&arguments.store, setting.durability, &around)?;
+    let Opened { store, troubles } = opened;
     let namespaces = Namespaces::make(&store)?;
-    say(READY)?;
+    let work = Work { seed: setting.seed };
+    let last = work.last(&store, setting.writers)?;
+    if let (Some(trouble), Some(troubles)) = (trouble, &troubles) {
+        troubles.arm(trouble, &around.crowd);
+    }
+    say(&[Said::Ready])?;
+    let begin = |writer| Writer {
+        store: &store,
+        points: &around.points,
+        crowd: &around.crowd,
+        namespaces,
+        work,
+        writer,
+        last: last.get(writer).copied().unwrap_or(0),
+        plant: setting.plant,
+    };
+    let ended = write((0..setting.writers).map(begin));
+    let Some(trouble) = trouble else {
+        return Err("the store has failed by itself".into());
+    };
+    // A planted bug is for the parent to find.
+    if setting.plant.is_none() {
+        look(arguments, &store, work, trouble, &ended)?;
+    }
+    if trouble.end == End::Abort {
+        abort();
+    }
+    let closed = store.close();
+    let unknown = ended
+        .iter()
+        .any(|ended| matches!(ended.fate, Fate::Unknown(_)));
+    if unknown && closed.is_ok() {
+        return Err("closing a store with an unknown outcome has succeeded".into());
+    }
+    drop(store);
+    exit(CLOSED);
+}
+
+/// Lets all writers write; returns when the store takes no more.
+fn write<'a>(writers: impl Iterator<Item = Writer<'a>>) -> Vec<Ended> {
+    let run = |writer: Writer<'_>| {
+        writer.run().unwrap_or_else(|error| {
+            eprintln!("writer {}: {error}", writer.writer);
+            exit(FAILED)
+        })
+    };
     thread::scope(|scope| {
-        for writer in 0..setting.writers {
-            let writer = Writer {
-                store: &store,
-                points: &points,
-                namespaces,
-                work: Work { seed: setting.seed },
-                writer,
-                plant: setting.plant,
-            };
-            scope.spawn(move || writer.run());
-        }
-    });
-    Err("there are no writers".into())
+        let started: Vec<_> = writers
+            .map(|writer| scope.spawn(move || run(writer)))
+            .collect();
+        let ended = started.into_iter().map(|writer| writer.join());
+        ended.filter_map(Result::ok).collect()
+    })
 }
 
-struct Writer<'a> {
-    store: &'a Store,
-    points: &'a Points,
-    namespaces: Namespaces,
+/// Looks at a store that takes no more writes: it does not guess the outcome of a
+/// commit, and shows the last state that was acknowledged, whole. (redb does not show
+/// what it would have to read from a file to which a write has failed.)
+fn look(
+    arguments: &Arguments,
+    store: &Store,
     work: Work,
-    writer: usize,
-    plant: Option<Plant>,
-}
-
-impl Writer<'_> {
-    fn run(&self) {
-        loop {
-            if let Err(error) = self.once() {
-                eprintln!("writer {}: {error}", self.writer);
-                exit(FAILED);
+    trouble: Trouble,
+    ended: &[Ended],
+) -> Result<(), Box<dyn Error>> {
+    for ended in ended {
+        if let Fate::Unknown(id) = ended.fate {
+            match store.outcome(id) {
+                Err(error) if error.kind() == Kind::Unavailable => {}
+                answer => return Err(format!("commit {id} is guessed: {answer:?}").into()),
+            }
+        }
+        if let Some(id) = ended.acknowledged {
+            let answer = store.outcome(id)?;
+            if answer != Some(true) {
+                return Err(format!("commit {id} was acknowledged: {answer:?}").into());
             }
         }
     }
-
-    fn once(&self) -> Result<(), Box<dyn Error>> {
-        if self.plant == Some(Plant::RunTwice) {
-            self.invocation()?;
+    let gives_up = trouble.what.is_real() && arguments.setting.backend == Engine::Redb;
+    let found = match work.read(store, ended.len()) {
+        Err(error) if gives_up && error.kind() == Kind::Unavailable => return Ok(()),
+        found => found?,
+    };
+    if let Some(wrong) = found.wrong() {
+        return Err(format!("readers see {wrong}").into());
+    }
+    // What it acknowledged last, such a store cannot show.
+    if trouble.what == What::Unseen {
+        return Ok(());
+    }
+    for (writer, ended) in ended.iter().enumerate() {
+        let number = found.number(writer);
+        if number != ended.last {
+            let text = format!("readers see {number} of writer {writer}: {ended:?}");
+            return Err(text.into());
         }
-        let number = self.invocation()?;
-        if self.plant != Some(Plant::UnsyncedAcknowledge) {
-            self.acknowledge(number)?;
-        }
-        Ok(())
     }
-
-    /// One invocation, committed.
-    fn invocation(&self) -> Result<u64, Box<dyn Error>> {
-        let done = self.store.run(RunOptions::default(), |mut session| {
-            let ran = self
-                .work
-                .invoke(&mut session, self.namespaces, self.writer)
-                .and_then(|number| {
-                    if self.plant == Some(Plant::UnsyncedAcknowledge) {
-                        self.acknowledge(number).map_err(|_| OpError::Overdue)?;
-                    }
-                    Ok(number)
-                });
-            match ran {
-                Ok(number) => Attempt::Commit(session, Ok(number)),
-                Err(error) => Attempt::Rollback(session, Err(error)),
-            }
-        })?;
-        Ok(done.value.map_err(failed)?)
-    }
-
-    fn acknowledge(&self, number: u64) -> io::Result<()> {
-        self.points.pass(Point::BeforeAcknowledgement);
-        say(&format!("{} {number}", self.writer))
-    }
-}
-
-/// A line in one write: standard output passes whole lines on at once.
-fn say(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(format!("{line}\n").as_bytes())?;
-    out.flush()
+    Ok(())
 }

@@ -1,7 +1,11 @@
 //! The engines that are killed, opened by name.
 //!
-//! fjall and redb are opened here with hooks around them ([`Mortal`], [`Torn`]); any
-//! other name is the scheme of a URL and opened as users do, without hooks.
+//! fjall and redb are opened here with everything around them that a test may want
+//! ([`Around`]); any other name is the scheme of a URL and opened as users do.
+//!
+//! From the outside in: where the process ends ([`Mortal`]), waiting for a crowd
+//! ([`Gathered`]), failures that are injected ([`FaultyKv`]), a disk that is full
+//! ([`OnDisk`]), planted bugs ([`Planted`]), the engine.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,9 +19,28 @@ use wasm_storage_engine::kv::OrderedKv;
 use wasm_storage_engine::{Coordinator, Durability, Error, Kind, Store};
 use wasm_storage_fjall::Fjall;
 use wasm_storage_redb::Redb;
+use wasm_storage_testkit::fault::FaultyKv;
 
-use super::plant::{Plant, Torn};
+use super::crowd::{Crowd, Gathered, Watch};
+use super::disk::{Disk, OnDisk};
+use super::plant::{ByNumber, Plant, Planted};
 use super::points::{Mortal, Points};
+use super::trouble::Troubles;
+
+/// What is put around an engine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around {
+    pub(crate) points: Arc<Points>,
+    pub(crate) plant: Option<Plant>,
+    /// The threads that will write.
+    pub(crate) crowd: Arc<Crowd>,
+}
+
+/// A store, and how to make trouble in it: not where it was opened by a URL.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    pub(crate) troubles: Option<Troubles>,
+}
 
 /// Which engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,48 +104,62 @@ impl Engine {
     }
 
     /// Opens the store at `path`, or makes it there.
-    pub(crate) fn open(
-        &self,
-        path: &Path,
-        word: Word,
-        points: &Arc<Points>,
-        plant: Option<Plant>,
-    ) -> Result<Store, Error> {
+    pub(crate) fn open(&self, path: &Path, word: Word, around: &Around) -> Result<Opened, Error> {
         match self {
             Engine::Fjall => {
                 let kv = Fjall::open(&wasm_storage_fjall::Config::new(path))?;
-                hooked(kv, word, points, plant)
+                surrounded(kv, path, word, around)
             }
             Engine::Redb => {
                 let kv = Redb::open(&wasm_storage_redb::Config::new(path))?;
-                hooked(kv, word, points, plant)
+                surrounded(kv, path, word, around)
             }
-            Engine::Url(_) if plant == Some(Plant::TornApply) => Err(Error::new(
+            Engine::Url(_) if around.plant.is_some() => Err(Error::new(
                 Kind::Unsupported,
-                format!("{self}: a torn apply can be planted in fjall and redb only"),
+                format!("{self}: bugs can be planted in fjall and redb only"),
             )),
-            Engine::Url(scheme) => {
-                let url = match scheme.as_str() {
-                    "memory" => "memory:".to_owned(),
-                    scheme => format!("{scheme}:{}", path.display()),
-                };
+            Engine::Url(_) => {
                 let options = connect::Options {
                     durability: Some(word.durability()),
                     ..connect::Options::default()
                 };
-                connect::open(&url, &options)
+                Ok(Opened {
+                    store: connect::open(&self.url(path), &options)?,
+                    troubles: None,
+                })
             }
+        }
+    }
+
+    /// What users call the store at `path`.
+    pub(crate) fn url(&self, path: &Path) -> String {
+        match self {
+            Engine::Url(scheme) if scheme == "memory" => "memory:".to_owned(),
+            _ => format!("{self}:{}", path.display()),
         }
     }
 }
 
-fn hooked(
+fn surrounded(
     kv: impl OrderedKv,
+    path: &Path,
     word: Word,
-    points: &Arc<Points>,
-    plant: Option<Plant>,
-) -> Result<Store, Error> {
-    let kv = Mortal::new(Torn::new(kv, plant), Arc::clone(points));
-    let coordinator = Coordinator::open(kv, Some(word.durability()))?;
-    Ok(Store::new(coordinator))
+    around: &Around,
+) -> Result<Opened, Error> {
+    let disk = Disk::new(path);
+    let planted = Planted::new(kv, around.plant)?;
+    let group = planted.group();
+    let (faulty, faults) = FaultyKv::new(OnDisk::new(planted, Arc::clone(&disk)));
+    let gathered = Gathered::new(faulty, Arc::clone(&around.crowd));
+    let kv = Mortal::new(gathered, Arc::clone(&around.points));
+    let watch = Watch(Arc::clone(&around.crowd));
+    let backend = Coordinator::open_with_hooks(kv, Some(word.durability()), watch)?;
+    let store = match around.plant {
+        Some(Plant::OutcomeByNumber) => Store::new(ByNumber { backend, group }),
+        _ => Store::new(backend),
+    };
+    Ok(Opened {
+        store,
+        troubles: Some(Troubles { faults, disk }),
+    })
 }

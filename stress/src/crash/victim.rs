@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::child::{self, FAILED, OPENING, READY};
+use super::child::{self, FAILED};
 use super::plan::Kill;
+use super::said::Said;
 
 /// How long a child may take to come to where it is to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,8 +19,8 @@ const PANICKED: i32 = 101;
 /// What a child said until it was dead.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    /// Writer and number.
-    pub(crate) acknowledged: Vec<(usize, u64)>,
+    /// All but the steps of its opening.
+    pub(crate) said: Vec<Said>,
     began: Option<Instant>,
     ready: Option<Instant>,
 }
@@ -31,15 +32,10 @@ impl Heard {
     }
 
     fn hear(&mut self, line: &str, at: Instant) -> Result<(), Box<dyn Error>> {
-        match line {
-            OPENING => self.began = Some(at),
-            READY => self.ready = Some(at),
-            acknowledged => {
-                let (writer, number) = acknowledged
-                    .split_once(' ')
-                    .ok_or_else(|| format!("a child said {acknowledged:?}"))?;
-                self.acknowledged.push((writer.parse()?, number.parse()?));
-            }
+        match line.parse()? {
+            Said::Opening => self.began = Some(at),
+            Said::Ready => self.ready = Some(at),
+            said => self.said.push(said),
         }
         Ok(())
     }
@@ -64,7 +60,19 @@ pub(crate) fn kill(
     kill: Kill,
     opening: Duration,
 ) -> Result<Heard, Box<dyn Error>> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let program = std::env::current_exe()?;
+    let mut command = match kill {
+        // Beyond the limit that stands for a full disk, a write fails instead of ending
+        // the process.
+        Kill::Failing(trouble) if trouble.what.is_real() => {
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+                .arg(program);
+            shell
+        }
+        _ => Command::new(program),
+    };
     command.arg("crash-child");
     arguments.add_to(&mut command);
     let mut victim = Victim(
@@ -85,7 +93,7 @@ pub(crate) fn kill(
         let planned = match kill {
             Kill::Opening(thousandths) => heard.began.map(|at| at + opening * thousandths / 1_000),
             Kill::Writing(after) => heard.ready.map(|at| at + after),
-            Kill::At(_) => None,
+            Kill::At(_) | Kill::Failing(_) => None,
         };
         killed_at = planned.unwrap_or(killed_at);
         if killed_at <= Instant::now() {

@@ -1,11 +1,14 @@
 //! What writers store, and what must be there: both from one function, so that
 //! every byte of the store is checked.
 //!
-//! A writer's invocation number `n` reads its counter, `n - 1`, and writes `n` there,
+//! A writer's commit number `n` reads its counter, `n - 1`, and writes `n` there,
 //! `n` into some further keys with contents of mixed sizes, a new key of its own, and
-//! deletes the one of an earlier invocation. So what a writer has is a function of
-//! seed, writer and `n` ([`Work::state`]); anything else is a part of a commit. The
-//! shared total, in another namespace, goes up by one in the same commit.
+//! deletes the one of an earlier commit. So what a writer has is a function of seed,
+//! writer and `n` ([`Work::state`]); anything else is a part of a commit. In the same
+//! commit it does something to entries that all share ([`Effect`]).
+//!
+//! An invocation is one commit; some are several, each a part of it
+//! ([`Work::commits`]).
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -14,38 +17,44 @@ use wasm_storage_engine::{
     Error, KeyRange, Kind, NamespaceId, OpError, Order, PageHint, Session, SessionOptions, Store,
 };
 
-/// Keys of a writer that each invocation writes anew.
-const PARTS: u64 = 6;
-/// Keys that invocations leave until so many later ones are done.
+use super::shared::{self, Effect, Expected, Namespaces, Wrong, wide};
+
+/// Keys of a writer that each commit writes anew.
+const PARTS: u64 = 4;
+/// Keys that commits leave until so many later ones are done.
 const WINDOW: u64 = 8;
-const TOTALS: &str = "totals";
-const TOTAL: &[u8] = b"total";
+/// One invocation of so many has several parts; at most so many.
+const LONG_ONES: u64 = 10;
+const MOST_COMMITS: u64 = 6;
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// The namespaces that are written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Namespaces {
-    writers: NamespaceId,
-    totals: NamespaceId,
-}
-
-impl Namespaces {
-    /// Makes what is missing.
-    pub(crate) fn make(store: &Store) -> Result<Self, Error> {
-        Ok(Namespaces {
-            writers: store.default_namespace()?,
-            totals: store.namespace(TOTALS, true)?,
-        })
-    }
-}
 
 /// What a store holds.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// Of each writer: its counter, and whether its entries are those of that number.
     pub(crate) writers: Vec<(u64, Result<(), String>)>,
-    pub(crate) total: u64,
+    /// What the counters do not explain.
+    pub(crate) shared: Vec<Wrong>,
+}
+
+impl Found {
+    /// A writer's counter.
+    pub(crate) fn number(&self, writer: usize) -> u64 {
+        self.writers.get(writer).map_or(0, |(number, _)| *number)
+    }
+
+    /// Everything that is wrong in it, in words.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let own = self
+            .writers
+            .iter()
+            .filter_map(|(_, whole)| whole.as_ref().err());
+        let shared = self.shared.iter().map(|wrong| format!("{wrong:?}"));
+        own.cloned()
+            .chain(shared)
+            .reduce(|one, two| format!("{one}; {two}"))
+    }
 }
 
 /// The contents of a run.
@@ -55,8 +64,8 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// One invocation of a writer; returns its number.
-    pub(crate) fn invoke(
+    /// The next commit of a writer; returns its number.
+    pub(crate) fn commit(
         &self,
         session: &mut Session,
         namespaces: Namespaces,
@@ -70,12 +79,52 @@ impl Work {
         if let Some(old) = number.checked_sub(WINDOW) {
             session.delete(ns, &own_key(writer, old))?;
         }
-        let total = self::number(session, namespaces.totals, TOTAL)? + 1;
-        session.put(namespaces.totals, TOTAL, &total.to_le_bytes())?;
+        self.share(session, namespaces, writer, number)?;
         Ok(number)
     }
 
-    /// All entries of a writer after `number` invocations.
+    /// What commit `number` of a writer does to entries that are shared.
+    pub(crate) fn share(
+        &self,
+        session: &mut Session,
+        namespaces: Namespaces,
+        writer: usize,
+        number: u64,
+    ) -> Result<(), OpError> {
+        let effect = self.effect(writer, number);
+        effect.act(session, namespaces, wide(writer), number)
+    }
+
+    /// Commits of an invocation that begins with commit `number` of a writer.
+    pub(crate) fn commits(&self, writer: usize, number: u64) -> u64 {
+        let mut random = self.random(writer, number, PARTS + 2);
+        match random.u64(..LONG_ONES) {
+            0 => random.u64(2..=MOST_COMMITS),
+            _ => 1,
+        }
+    }
+
+    /// The last commit of each writer.
+    pub(crate) fn last(&self, store: &Store, writers: usize) -> Result<Vec<u64>, Error> {
+        let ns = store.default_namespace()?;
+        let mut session = store.begin(SessionOptions::read_only());
+        let numbers = (0..writers).map(|writer| number(&mut session, ns, &counter_key(writer)));
+        numbers.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn effect(&self, writer: usize, number: u64) -> Effect {
+        Effect::random(self.random(writer, number, PARTS + 1))
+    }
+
+    fn random(&self, writer: usize, number: u64, part: u64) -> fastrand::Rng {
+        let mut seed = self.seed;
+        for word in [wide(writer), number, part] {
+            seed = fastrand::Rng::with_seed(seed ^ word).u64(..);
+        }
+        fastrand::Rng::with_seed(seed)
+    }
+
+    /// All entries of a writer after `number` commits.
     fn state(&self, writer: usize, number: u64) -> Entries {
         if number == 0 {
             return Entries::new();
@@ -90,7 +139,7 @@ impl Work {
         entries
     }
 
-    /// What invocation `number` of a writer puts.
+    /// What commit `number` of a writer puts.
     fn written(
         &self,
         writer: usize,
@@ -107,11 +156,7 @@ impl Work {
 
     /// The number, then contents that no other number has, a few bytes to 100 KiB.
     fn value(&self, writer: usize, number: u64, part: u64) -> Vec<u8> {
-        let mut seed = self.seed;
-        for word in [writer as u64, number, part] {
-            seed = fastrand::Rng::with_seed(seed ^ word).u64(..);
-        }
-        let mut random = fastrand::Rng::with_seed(seed);
+        let mut random = self.random(writer, number, part);
         let length = match random.u8(..100) {
             0..50 => random.usize(..64),
             50..88 => random.usize(64..2_048),
@@ -131,26 +176,27 @@ impl Work {
     /// Errors: of the store alone; what is wrong with the contents is in the answer.
     pub(crate) fn read(&self, store: &Store, writers: usize) -> Result<Found, Error> {
         let ns = store.default_namespace()?;
-        let totals = match store.namespace(TOTALS, false) {
-            Err(missing) if missing.kind() == Kind::NoSuchNamespace => None,
-            found => Some(found?),
-        };
+        let namespaces = Namespaces::find(store)?;
         let mut session = store.begin(SessionOptions::read_only());
         let mut found = Vec::new();
+        let mut expected = Expected::default();
         for writer in 0..writers {
             let entries = entries(&mut session, ns, writer).map_err(failed)?;
             let number = entries.get(&counter_key(writer));
             let number = number.map_or(Some(0), |bytes| decode(bytes)).unwrap_or(0);
+            for number in 1..=number {
+                expected.happened(self.effect(writer, number), wide(writer), number);
+            }
             let whole = difference(&self.state(writer, number), &entries);
             found.push((number, whole));
         }
-        let total = match totals {
-            None => 0,
-            Some(totals) => number(&mut session, totals, TOTAL).map_err(failed)?,
+        let shared = match namespaces {
+            None => shared::Entries::default(),
+            Some(all) => shared::Entries::read(&mut session, all).map_err(failed)?,
         };
         Ok(Found {
             writers: found,
-            total,
+            shared: expected.compare(&shared),
         })
     }
 }
@@ -163,6 +209,13 @@ fn counter_key(writer: usize) -> Vec<u8> {
     format!("{}counter", prefix(writer)).into_bytes()
 }
 
+/// Whose counter an entry is, and what it holds.
+pub(super) fn counter(key: &[u8], value: &[u8]) -> Option<(usize, u64)> {
+    let key = std::str::from_utf8(key).ok()?;
+    let writer = key.strip_prefix("writer/")?.strip_suffix("/counter")?;
+    Some((writer.parse().ok()?, decode(value)?))
+}
+
 fn own_key(writer: usize, number: u64) -> Vec<u8> {
     format!("{}own/{number:020}", prefix(writer)).into_bytes()
 }
@@ -172,7 +225,7 @@ fn decode(bytes: &[u8]) -> Option<u64> {
 }
 
 /// The number under a key; 0 if there is none.
-fn number(session: &mut Session, ns: NamespaceId, key: &[u8]) -> Result<u64, OpError> {
+pub(super) fn number(session: &mut Session, ns: NamespaceId, key: &[u8]) -> Result<u64, OpError> {
     let mut number = Some(0);
     session.get(ns, key, |bytes| number = decode(bytes))?;
     number.ok_or_else(|| {
