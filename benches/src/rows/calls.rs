@@ -13,7 +13,7 @@ use wasm_storage_engine::{
     Store,
 };
 use wasm_storage_fjall::Fjall;
-use wasm_storage_host::{Grants, GuestEnd, Invocation, InvocationOptions};
+use wasm_storage_host::{GuestEnd, Invocation, InvocationOptions};
 use wasm_storage_redb::Redb;
 use wasm_storage_wasmtime::{StorageState, add_to_linker};
 use wasmtime::{Config, InstancePre, Linker, WasmParams, WasmResults};
@@ -337,11 +337,7 @@ impl Guest {
     }
 
     fn start(&self, session: Session, namespace: NamespaceId) -> Result<Running> {
-        let options = InvocationOptions {
-            namespace,
-            grants: Grants::default(),
-            input: Arc::default(),
-        };
+        let options = InvocationOptions::new(namespace);
         let invocation = Invocation::new(session, options).map_err(|(_, error)| error)?;
         let state = StorageState::new(invocation);
         let mut store = wasmtime::Store::new(self.0.module().engine(), state);

@@ -28,7 +28,7 @@ Examples:
 
 Exit codes:
   0  done
-  1  the guest failed, nothing of its call stays; or `get` found nothing
+  1  the guest failed, nothing of its call stays but its parts; or `get` found nothing
   2  the command or the module is at fault
   3  the store is at fault
   4  other calls were faster until the deadline
@@ -75,12 +75,16 @@ const RUN_HELP: &str = "\
 One call is one transaction: if the function returns, all that it has stored is committed together;
 if it fails, traps or does not end in time, nothing is.
 
+With --parts a guest may end parts of its call (storage::part), for jobs that are too long for one
+transaction: what it had stored in them stays then, and the message says how many parts that are.
+
 Printed: the bytes of `finish` if the guest called it, else the function's results, one a line.
 
 Examples:
   wasm-storage run counter.wasm increment
   cat *.txt | wasm-storage run words.wasm feed --input -
   wasm-storage run two_stores.wasm put -1 0xff --grant ledger
+  wasm-storage run long_job.wasm work 1000 --parts --timeout 1h
   wasm-storage run untrusted.wasm main --timeout 200ms --memory 16MiB";
 
 #[derive(Debug, ClapArgs)]
@@ -103,6 +107,10 @@ pub(crate) struct Run {
     /// A further namespace that the guest may open, made if missing; can be given again
     #[arg(long, value_name = "NAME")]
     pub(crate) grant: Vec<String>,
+
+    /// Let the guest commit its call in parts, which stay even if the rest fails
+    #[arg(long)]
+    pub(crate) parts: bool,
 
     /// How long the call may take
     #[arg(long, value_name = "TIME", value_parser = units::duration, default_value = "10s")]

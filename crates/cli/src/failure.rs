@@ -6,7 +6,7 @@ use std::io;
 
 use wasm_storage_abi::kind::exit;
 use wasm_storage_engine::{Error, Kind, OpError};
-use wasm_storage_host::GuestFailure;
+use wasm_storage_host::{FailedCall, GuestFailure};
 use wasm_storage_wasmtime::{CallError, LoadError};
 
 /// Why a command ends.
@@ -14,8 +14,8 @@ use wasm_storage_wasmtime::{CallError, LoadError};
 pub(crate) enum Failure {
     /// The command or the module is at fault.
     Usage(String),
-    /// The guest failed; nothing of its call stays.
-    Guest(GuestFailure),
+    /// The guest failed; nothing of its call stays but its parts.
+    Guest(FailedCall),
     /// What was asked for is not in the store.
     Missing(String),
     /// The store cannot be opened.
@@ -31,8 +31,11 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Usage(_) => exit::USAGE,
-            Failure::Guest(GuestFailure::Defect(_)) => exit::STORE,
-            Failure::Guest(_) | Failure::Missing(_) => exit::GUEST,
+            Failure::Guest(failed) => match failed.why {
+                GuestFailure::Defect(_) => exit::STORE,
+                _ => exit::GUEST,
+            },
+            Failure::Missing(_) => exit::GUEST,
             Failure::Opening(_) | Failure::Output(_) => exit::STORE,
             Failure::Store(error) => error.kind().exit_code(),
         }
@@ -43,10 +46,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(text) | Failure::Missing(text) => f.write_str(text),
-            Failure::Guest(GuestFailure::Failed(text)) if text.is_empty() => {
-                f.write_str("the guest failed and gave no reason")
-            }
-            Failure::Guest(failure) => failure.fmt(f),
+            Failure::Guest(failed) => failed.fmt(f),
             Failure::Opening(error) | Failure::Store(error) => error.fmt(f),
             Failure::Output(error) => {
                 write!(
@@ -68,8 +68,10 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Usage(text) => Failure::Usage(text),
-            CallError::Guest(failure) => Failure::Guest(failure),
-            CallError::Store(error) => Failure::Store(error),
+            CallError::Refused(error) => Failure::Store(error),
+            CallError::Guest(failed) => Failure::Guest(failed),
+            // Its text names the commit in question, and the parts that stay.
+            CallError::Store(error) => Failure::Store(error.into()),
         }
     }
 }
@@ -103,6 +105,14 @@ impl From<io::Error> for Failure {
 mod tests {
     use super::*;
 
+    fn guest(why: GuestFailure, parts: u32) -> Failure {
+        Failure::Guest(FailedCall {
+            why,
+            parts,
+            attempts: 1,
+        })
+    }
+
     #[test]
     fn what_the_store_reports_has_the_exit_code_of_its_kind() {
         for (kind, code) in [
@@ -113,20 +123,30 @@ mod tests {
             (Kind::NoSuchNamespace, 2),
             (Kind::TooLarge, 1),
         ] {
-            let failure = Failure::from(CallError::Store(Error::new(kind, "text")));
+            let failure = Failure::from(Error::new(kind, "text"));
             assert_eq!(failure.exit_code(), code, "{failure:?}");
         }
     }
 
     #[test]
     fn a_defect_of_the_host_is_not_the_guests_fault() {
-        let failure = Failure::Guest(GuestFailure::Defect("text".into()));
-        assert_eq!(failure.exit_code(), 3);
+        assert_eq!(guest(GuestFailure::Defect("text".into()), 0).exit_code(), 3);
+        assert_eq!(
+            guest(GuestFailure::Trapped("text".into()), 0).exit_code(),
+            1
+        );
     }
 
     #[test]
     fn a_guest_that_gives_no_reason_gets_a_sentence() {
-        let failure = Failure::Guest(GuestFailure::Failed(String::new()));
-        assert_eq!(failure.to_string(), "the guest failed and gave no reason");
+        let failed = || GuestFailure::Failed(String::new());
+        assert_eq!(
+            guest(failed(), 0).to_string(),
+            "the guest failed and gave no reason"
+        );
+        assert_eq!(
+            guest(failed(), 2).to_string(),
+            "the guest failed and gave no reason; 2 parts of the call stay"
+        );
     }
 }

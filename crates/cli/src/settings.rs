@@ -43,6 +43,8 @@ pub(crate) struct Run {
     pub(crate) input: Input,
     /// Names of further namespaces.
     pub(crate) grants: Vec<String>,
+    /// Whether the guest may commit in parts.
+    pub(crate) parts: bool,
     pub(crate) timeout: Duration,
     /// In bytes.
     pub(crate) memory: usize,
@@ -100,6 +102,7 @@ impl Settings {
                     .into_iter()
                     .map(namespace)
                     .collect::<Result<_, _>>()?,
+                parts: run.parts,
                 timeout: run.timeout,
                 memory: run.memory,
                 cache: if run.no_cache { None } else { cache() },

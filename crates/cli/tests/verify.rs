@@ -27,8 +27,8 @@ fn a_store_in_order_is_counted_and_nothing_is_made() {
         .success();
     let report = place.cli(["verify", "--store", "fjall:store"]).success();
     assert!(report.contains("in order, "), "{report}");
-    // Format, system record, catalog, next namespace, and the counter.
-    assert!(report.contains(" 5 entries, "), "{report}");
+    // Format, system record, openings, catalog, next namespace, and the counter.
+    assert!(report.contains(" 6 entries, "), "{report}");
     assert!(report.contains("last commit 1"), "{report}");
 }
 

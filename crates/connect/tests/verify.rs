@@ -200,7 +200,7 @@ fn a_store_in_order_is_verified_and_damage_is_named() {
         let Report {
             entries, commits, ..
         } = report;
-        assert_eq!((entries, commits), (4 + 30, 10));
+        assert_eq!((entries, commits), (5 + 30, 10));
         assert_eq!((report.mark, report.notes.len()), (None, 0));
         assert!(report.bytes > 30 * 50_000);
     }

@@ -185,9 +185,15 @@ impl Overlay {
         }))
     }
 
-    /// The writes, keys ascending.
-    pub(crate) fn into_writes(self) -> Vec<(OwnedKey, Write)> {
-        self.writes
+    /// Takes the writes, keys ascending. The write set is as new, but for the serial
+    /// numbers of savepoints: one that was set before names none that comes after.
+    pub(crate) fn take_writes(&mut self) -> Vec<(OwnedKey, Write)> {
+        let new = Overlay {
+            last_savepoint: self.last_savepoint,
+            ..Overlay::default()
+        };
+        std::mem::replace(self, new)
+            .writes
             .into_iter()
             .map(|(key, entry)| (key, entry.write))
             .collect()

@@ -468,7 +468,7 @@ impl Session {
     fn submit(&mut self) -> Outcome {
         match self.transaction.take() {
             Some(transaction) => transaction.commit(Commit {
-                writes: std::mem::take(&mut self.overlay).into_writes(),
+                writes: self.overlay.take_writes(),
             }),
             // Nothing was read or written.
             None => Outcome::Committed(None),

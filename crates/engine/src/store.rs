@@ -68,8 +68,11 @@ impl SessionOptions {
 pub struct RunOptions {
     /// When it must be over, all attempts together.
     pub deadline: Option<Instant>,
-    /// Whether an attempt that lost to another invocation is run again: only if it
-    /// has no effect but through its session, and keeps nothing from the lost one.
+    /// Whether an attempt that lost to another invocation is run again. Only if every
+    /// attempt begins with fresh memory (a new instance of its guest), keeps nothing from
+    /// the lost one, and has no effect but through its session: what it printed, sent
+    /// or wrote elsewhere is not taken back. An invocation that has ended a part
+    /// ([`Session::part`]) is never run again.
     pub rerun: bool,
 }
 

@@ -11,7 +11,7 @@ use crate::sys;
 /// An `i64` under a name. One that was never set is 0.
 ///
 /// Two calls that [`add`](Counter::add) at the same time conflict, since each sees the
-/// value; two that [`increment`](Counter::increment) need not.
+/// value: one of them is run again. Any number that [`increment`](Counter::increment) do not.
 ///
 /// ```
 /// use rust_storage_interface_library::{self as storage, Counter};
@@ -73,11 +73,19 @@ impl Counter {
         Ok(i64::from_le_bytes(value))
     }
 
-    /// Adds `delta`, without looking: on hosts with blind increments it never conflicts.
-    /// (On others it is [`add`](Counter::add) without an answer.)
+    /// Adds `delta` to whatever the counter is when the call is committed. It reads
+    /// nothing and never conflicts, however many calls add at the same time.
     ///
-    /// Errors: [`Kind::Overflow`](crate::Kind::Overflow), here or at the commit, which
-    /// then fails. Host calls: 1. Reads nothing, where increments are blind.
+    /// What cannot be added is found when the call, or its part, is committed:
+    /// [`Kind::Overflow`](crate::Kind::Overflow), or
+    /// [`Kind::TypeMismatch`](crate::Kind::TypeMismatch) if something else is stored under
+    /// the name. Then nothing is committed, and the call is run again with an `add` in
+    /// the place of this, so that the error comes from here. A call that has ended a
+    /// part is not run again: there the [`part`](crate::part) fails, or the call.
+    ///
+    /// After [`set`](Counter::set) or [`add`](Counter::add) in the same call it is an
+    /// `add`; [`get`](Counter::get) after it gives the sum, and reads.
+    /// Host calls: 1. Reads nothing.
     pub fn increment(&self, delta: i64) -> Result<()> {
         let status = sys::increment(self.ns, self.key(), delta);
         host::done("Counter::increment", self.key(), status)

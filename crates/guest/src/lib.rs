@@ -4,7 +4,8 @@
 //! exported call is one transaction: what it has stored becomes visible and durable
 //! together when the call returns, and nothing of it stays if the call traps,
 //! panics or fails. Calls that run at the same time behave as if they ran one
-//! after the other.
+//! after the other: one that lost to another is run again by the host, from its start
+//! and with fresh memory.
 //!
 //! ```
 //! use rust_storage_interface_library as storage;
@@ -34,7 +35,8 @@
 //! | types of your own as values, their versions | [`Record`], [`record`] |
 //! | what can be a value, what can be a key | [`Value`], [`Key`], [`AtKey`] |
 //! | input, result and end of the call | [`input`], [`finish`], [`fail`], [`abort`] |
-//! | undo part of a call | [`attempt`] |
+//! | undo some of a call | [`attempt`] |
+//! | a long call that commits in parts | [`part`] |
 //! | other namespaces | [`Namespace`] |
 //! | what can go wrong | [`Error`], [`Kind`] |
 //! | tests without Wasm | `testing` (not in Wasm) |
@@ -79,6 +81,7 @@ pub mod load;
 mod map;
 mod namespace;
 mod numbers;
+mod part;
 mod plain;
 pub mod record;
 mod savepoint;
@@ -97,6 +100,7 @@ pub use item::Item;
 pub use map::{Cursor, IntoRange, Iter, Keys, KeysIter, Map, Page, Scan};
 pub use namespace::Namespace;
 pub use numbers::Number;
+pub use part::part;
 pub use record::Record;
 pub use savepoint::attempt;
 #[cfg(target_family = "wasm")]

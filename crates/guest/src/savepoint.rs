@@ -1,6 +1,7 @@
-//! Part of a call's work that may be undone while the rest stays.
+//! Some of a call's work that may be undone while the rest stays.
 //!
-//! Named after what it does: it commits nothing. A commit is the end of the call.
+//! Named after what it does: it commits nothing. A commit is the end of the call, or
+//! of a part of it (`part.rs`).
 
 use crate::error::{Error, Result};
 use crate::host;

@@ -137,7 +137,7 @@ fn an_array_that_does_not_fit_is_an_error_and_copies_nothing() {
 }
 
 /// What a call says that ends with an error.
-fn said<R: Debug>(host: &Host, program: impl FnOnce() -> R) -> String {
+fn said<R: Debug>(host: &Host, program: impl FnMut() -> R) -> String {
     host.invoke(program).unwrap_err().to_string()
 }
 
@@ -187,7 +187,8 @@ fn plain_functions_end_the_call_with_function_key_and_types() {
 fn chosen_keys_are_shown_as_they_were_chosen() {
     fn shown(key: impl AtKey) -> String {
         let host = Host::new();
-        said(&host, || load::load_single_i32_at(key))
+        let mut key = Some(key);
+        said(&host, || load::load_single_i32_at(key.take().unwrap()))
             .strip_prefix("load_single_i32_at: ")
             .and_then(|text| text.strip_suffix(" holds nothing"))
             .unwrap()

@@ -7,6 +7,11 @@
 //! | called `finish(0)`, and returned or trapped afterwards | commit; the trap is reported beside the result |
 //! | called `finish(1)` or `abort` | roll back, its text to the caller |
 //! | trapped, ran out of time or memory | roll back |
+//! | did any of these after its session was over | commit, which says how it ended |
+//!
+//! A session is over when it lost to another (it is run again), or when the outcome
+//! of a part of it is unknown. Rolling back undoes what follows the last part; the
+//! parts stay, and the caller is told how many.
 //!
 //! All guest code and all reading of guest memory is over when this is asked.
 
@@ -51,7 +56,7 @@ pub struct Reply {
     pub trap: Option<String>,
 }
 
-/// Why a call was rolled back. Nothing of it stays.
+/// Why a call was rolled back. Nothing of it stays but the parts that it had ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum GuestFailure {
     /// The guest reported an error (`finish` with status 1).
@@ -62,8 +67,8 @@ pub enum GuestFailure {
     Trapped(String),
     /// The guest was not done after this time.
     Deadline(Duration),
-    /// Another invocation was faster; the text says where.
-    Conflict,
+    /// Its end was decided before the guest's: committing the session says how.
+    Over,
     /// The guest was stopped by a defect of the host.
     Defect(String),
 }
@@ -71,13 +76,16 @@ pub enum GuestFailure {
 impl fmt::Display for GuestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            GuestFailure::Failed(text) if text.is_empty() => {
+                f.write_str("the guest failed and gave no reason")
+            }
             GuestFailure::Failed(text) => f.write_str(text),
             GuestFailure::Aborted(text) => write!(f, "the guest aborted: {text}"),
             GuestFailure::Trapped(text) => write!(f, "the guest trapped: {text}"),
             GuestFailure::Deadline(limit) => {
                 write!(f, "the guest was not done after {limit:?} and was stopped")
             }
-            GuestFailure::Conflict => f.write_str("another call was faster"),
+            GuestFailure::Over => f.write_str("the store has ended the call"),
             GuestFailure::Defect(text) => write!(f, "defect in the host: {text}"),
         }
     }
@@ -85,15 +93,49 @@ impl fmt::Display for GuestFailure {
 
 impl std::error::Error for GuestFailure {}
 
+/// A call that its guest did not bring to an end, as the caller is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FailedCall {
+    /// What the guest did, or what was done to it.
+    pub why: GuestFailure,
+    /// Parts that it had ended: they stay.
+    pub parts: u32,
+    /// How often the call ran. In every attempt but the last, another call was faster.
+    pub attempts: u32,
+}
+
+impl fmt::Display for FailedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)?;
+        // The time went to all attempts together.
+        if let (GuestFailure::Deadline(_), Some(lost @ 1..)) =
+            (&self.why, self.attempts.checked_sub(1))
+        {
+            let attempt = self.attempts;
+            let before = match lost {
+                1 => "another call was faster in the one before".into(),
+                _ => format!("other calls were faster in the {lost} before"),
+            };
+            write!(f, " (attempt {attempt}; {before})")?;
+        }
+        match self.parts {
+            0 => Ok(()),
+            1 => f.write_str("; 1 part of the call stays"),
+            parts => write!(f, "; {parts} parts of the call stay"),
+        }
+    }
+}
+
+impl std::error::Error for FailedCall {}
+
 impl Invocation {
     /// Ends the invocation: the session comes back to be committed or rolled back,
     /// with the answer for the caller.
     pub fn end(self, guest: GuestEnd) -> Attempt<Result<Reply, GuestFailure>> {
         let (session, said) = (self.session, self.end);
-        // A doomed session reports its conflict from commit, whatever the guest
-        // made of it.
-        if session.is_doomed() {
-            return Attempt::Commit(session, Err(GuestFailure::Conflict));
+        // Commit says how a session ended that is over, whatever the guest made of it.
+        if session.is_over() {
+            return Attempt::Commit(session, Err(GuestFailure::Over));
         }
         let failure = match (said, guest) {
             (End::Finished(result), guest) => {

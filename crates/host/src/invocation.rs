@@ -4,7 +4,8 @@
 //! A status is `>= 0`, or the negative code of a [`Kind`]. A [`Trap`] ends the guest.
 //!
 //! Invariant: after `finish` or `abort`, and once it is doomed, the session is
-//! sealed; every import but `info` traps. A parked result belongs to the last call
+//! sealed; every import but `info` traps. All of this is of one attempt: an
+//! invocation that is run again is made anew. A parked result belongs to the last call
 //! that answered one: every import but `fetch`, `info` and `error_text` drops it.
 
 use std::collections::BTreeMap;
@@ -30,6 +31,21 @@ pub struct InvocationOptions {
     pub grants: Grants,
     /// The bytes of `input`, at most 64 MiB.
     pub input: Arc<[u8]>,
+    /// Whether the guest may end parts of its call (`commit`): a part stays, whatever
+    /// becomes of the rest.
+    pub parts: bool,
+}
+
+impl InvocationOptions {
+    /// Without input, and with nothing granted but the namespace itself.
+    pub fn new(namespace: NamespaceId) -> Self {
+        InvocationOptions {
+            namespace,
+            grants: Grants::default(),
+            input: Arc::default(),
+            parts: false,
+        }
+    }
 }
 
 /// One call of a guest, from its first import to its end.
@@ -40,6 +56,8 @@ pub struct Invocation {
     /// Namespaces by handle; handle 0 is the invocation's own.
     handles: Vec<NamespaceId>,
     input: Arc<[u8]>,
+    /// Whether `commit` is granted.
+    parts: bool,
     parked: Parked,
     /// Text of the last error.
     error: String,
@@ -78,6 +96,7 @@ impl Invocation {
             grants: options.grants,
             handles: vec![options.namespace],
             input: options.input,
+            parts: options.parts,
             parked: Parked::Nothing,
             error: String::new(),
             end: End::Running,
@@ -317,13 +336,18 @@ impl Invocation {
         self.answer(done.map(|()| 0))
     }
 
-    /// End a part of a long call. No host grants it yet.
+    /// End a part of a long call, where the host grants it. What a refused part has
+    /// written is gone, but after DENIED and INVALID_ARGUMENT.
     pub fn commit(&mut self) -> Status {
         self.enter("commit")?;
-        self.refuse(Error::new(
-            Kind::Denied,
-            "commit: the host does not grant ending a part of a call",
-        ))
+        if !self.parts {
+            return self.refuse(Error::new(
+                Kind::Denied,
+                "commit: the host does not grant ending a part of a call",
+            ));
+        }
+        let ended = self.session.part();
+        self.answer(ended.map(|()| 0))
     }
 
     /// Doom the call; its writes are discarded and the caller gets the message.
@@ -361,11 +385,14 @@ impl Invocation {
     }
 
     fn capability_bits(&self) -> u32 {
-        if self.session.store().capabilities().multi_namespace {
-            info::NAMESPACES
-        } else {
-            0
+        let mut bits = info::BLIND_INCREMENT;
+        if self.parts {
+            bits |= info::PARTS;
         }
+        if self.session.store().capabilities().multi_namespace {
+            bits |= info::NAMESPACES;
+        }
+        bits
     }
 
     /// Text of the last error; as much of it as fits.

@@ -23,7 +23,7 @@ pub mod memory;
 mod scan;
 pub mod trap;
 
-pub use ending::{GuestEnd, GuestFailure, Reply};
+pub use ending::{FailedCall, GuestEnd, GuestFailure, Reply};
 pub use invocation::{Grants, Invocation, InvocationOptions};
 pub use memory::GuestMemory;
 pub use trap::Trap;

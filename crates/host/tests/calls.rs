@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Guest, INPUT, MEMORY, OUT, OUT_OF_8, RANGES, code, every_import, grants};
 use wasm_storage_abi::{limits, v1, wire};
@@ -14,8 +14,8 @@ use wasm_storage_codec::record;
 use wasm_storage_engine::kv::{ApplyError, Batch, OrderedKv, Snapshot};
 use wasm_storage_engine::memory::{MemoryKv, MemorySnapshot};
 use wasm_storage_engine::{
-    Attempt, Capabilities, Coordinator, Durability, Error, KeyRange, Kind, Mode, NamespaceId,
-    Order, Outcome, SessionOptions, Store, Visit,
+    Capabilities, Coordinator, Durability, Error, KeyRange, Kind, NamespaceId, Order,
+    SessionOptions, Store, Visit,
 };
 use wasm_storage_host::{
     Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply, Trap, calls,
@@ -167,9 +167,8 @@ fn an_input_of_64_mib_is_taken_and_one_byte_more_is_not() {
     let store = common::memory_store();
     let namespace = store.default_namespace().unwrap();
     let options = |bytes: usize| InvocationOptions {
-        namespace,
-        grants: Grants::default(),
         input: vec![7; bytes].into(),
+        ..InvocationOptions::new(namespace)
     };
     let session = || store.begin(SessionOptions::read_write());
     let mut call = Invocation::new(session(), options(limits::INPUT_BYTES)).unwrap();
@@ -718,16 +717,6 @@ fn savepoints_undo_and_keep_and_64_of_them_are_open() {
 }
 
 #[test]
-fn commit_is_denied_and_the_call_goes_on() {
-    let mut guest = Guest::new();
-    guest.put(0, b"k", b"v");
-    let denied = calls::commit(&mut guest.call, &mut [][..]).unwrap();
-    assert_eq!(denied, DENIED);
-    assert!(guest.error_text().contains("commit"));
-    assert_eq!(guest.value(b"k"), Some(b"v".into()));
-}
-
-#[test]
 fn info_says_minor_capabilities_and_limits() {
     let mut guest = Guest::new();
     let memory = &mut guest.memory[..];
@@ -739,7 +728,10 @@ fn info_says_minor_capabilities_and_limits() {
     let info = guest.bytes(OUT, 33);
     let u32_at = |at: usize| u32::from_le_bytes(info[at..at + 4].try_into().unwrap());
     assert_eq!(u32_at(0), v1::MINOR);
-    assert_eq!(u32_at(4), wire::info::NAMESPACES);
+    assert_eq!(
+        u32_at(4),
+        wire::info::BLIND_INCREMENT | wire::info::NAMESPACES
+    );
     assert_eq!(u32_at(8), 4096);
     assert_eq!(u32_at(12), 16 << 20);
     assert_eq!(u32_at(16), 1 << 20);
@@ -749,6 +741,14 @@ fn info_says_minor_capabilities_and_limits() {
         64 << 20
     );
     assert_eq!(info[32], 0xaa);
+
+    let mut guest = Guest::in_parts(&common::memory_store());
+    let memory = &mut guest.memory[..];
+    assert_eq!(calls::info(&mut guest.call, memory, OUT, 64).unwrap(), 32);
+    assert_eq!(
+        guest.bytes(OUT + 4, 4),
+        (wire::info::PARTS | wire::info::BLIND_INCREMENT | wire::info::NAMESPACES).to_le_bytes()
+    );
 }
 
 #[test]
@@ -851,13 +851,18 @@ fn each_kind_of_failure_is_its_status_and_a_defect_of_the_host_is_a_trap() {
             calls::fetch(call, memory, OUT, 64),
             calls::has(call, memory, 0, k, n),
             calls::add(call, memory, 0, k, n, 1, OUT),
-            calls::increment(call, memory, 0, k, n, 1),
             calls::scan(call, memory, 0, s, sn, OUT, 8),
+            calls::increment(call, memory, 0, k, n, 1),
+            // It reads what the addition is added to.
+            calls::has(call, memory, 0, k, n),
         ];
         for (number, answer) in answers.into_iter().enumerate() {
             match (kind.status(), answer) {
                 (_, Ok(status)) if number == 1 => {
                     assert_eq!(status, INVALID_ARGUMENT, "a failure parks nothing");
+                }
+                (_, Ok(status)) if number == 5 => {
+                    assert_eq!(status, 0, "increment reads nothing");
                 }
                 (Some(expected), Ok(status)) => assert_eq!(status, expected),
                 (None, Err(Trap::Internal(error))) => {
@@ -883,50 +888,4 @@ fn error_text_is_cut_at_4_kib_between_two_characters() {
     *fault.lock().unwrap() = Some((Kind::Io, format!("x{}", "ä".repeat(4000))));
     assert_eq!(guest.get(0, b"k", 8), code(Kind::Io));
     assert_eq!(guest.error_text(), format!("x{}", "ä".repeat(2047)));
-}
-
-#[test]
-fn a_call_that_waits_for_the_store_until_its_deadline_is_doomed_and_every_import_traps() {
-    let store = common::memory_store();
-    let ns = store.default_namespace().unwrap();
-    let mut holder = store.begin(SessionOptions::read_write());
-    holder.put(ns, b"k", b"v").unwrap();
-    every_import(|name, call| {
-        let mut guest = doomed(&store, ns);
-        match call(&mut guest) {
-            Ok(length) if name == "info" => assert_eq!(length, 32),
-            Err(Trap::Doomed) => {}
-            other => panic!("{name}: {other:?}"),
-        }
-        // Whatever the guest makes of it, the caller gets the conflict.
-        let failure = guest.end(GuestEnd::Returned).unwrap_err();
-        assert_eq!(failure, GuestFailure::Conflict);
-    });
-    match doomed(&store, ns).call.end(GuestEnd::Returned) {
-        Attempt::Commit(session, _) => match session.commit() {
-            Outcome::Conflict(why) => assert!(why.into_error().to_string().contains("deadline")),
-            other => panic!("{other:?}"),
-        },
-        Attempt::Rollback(..) => panic!("commit says why"),
-    }
-}
-
-/// A guest that has waited for the store in vain.
-fn doomed(store: &Store, namespace: NamespaceId) -> Guest {
-    let session = store.begin(SessionOptions {
-        mode: Mode::ReadWrite,
-        deadline: Some(Instant::now()),
-    });
-    let options = InvocationOptions {
-        namespace,
-        grants: Grants::default(),
-        input: Arc::default(),
-    };
-    let mut call = Invocation::new(session, options).unwrap();
-    assert!(matches!(call.get(0, b"k", &mut []), Err(Trap::Doomed)));
-    Guest {
-        store: store.clone(),
-        call,
-        memory: vec![0; MEMORY],
-    }
 }

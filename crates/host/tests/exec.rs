@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use common::{Guest, MEMORY, OUT, code, grants, memory_store};
@@ -472,11 +471,7 @@ fn a_long_command_ends_at_the_deadline() {
         mode: Mode::ReadWrite,
         deadline: Some(Instant::now()),
     });
-    let options = InvocationOptions {
-        namespace: store.default_namespace().unwrap(),
-        grants: Default::default(),
-        input: Arc::default(),
-    };
+    let options = InvocationOptions::new(store.default_namespace().unwrap());
     let mut call = Invocation::new(session, options).unwrap();
     assert_eq!(call.put(0, b"k", b"v").unwrap(), 0);
     let bytes = command(0, |c| c.get(0, b"k"));

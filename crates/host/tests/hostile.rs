@@ -1,6 +1,10 @@
 //! A guest that passes whatever it likes: random pointers, lengths, handles, specs
 //! and commands. No call may panic or write outside the ranges it was given, and
-//! after a trap nothing is committed.
+//! after a trap nothing is committed but the parts that had ended before it.
+//!
+//! An `increment` looks at what it is added to when it is committed. What the guest
+//! would find under such a key just before that decides what must happen: if an
+//! addition cannot be made, all of the commit is refused; else exactly that is stored.
 //!
 //! `WASM_STORAGE_HOSTILE_CALLS` sets the number of calls, `WASM_STORAGE_HOSTILE_SEED`
 //! the first invocation's seed; a failure names its own.
@@ -8,13 +12,14 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use common::{grants, memory_store};
-use wasm_storage_abi::wire;
+use common::{code, grants, memory_store};
+use wasm_storage_abi::{Kind, wire};
 use wasm_storage_codec::record;
 use wasm_storage_engine::{
-    Attempt, KeyRange, NamespaceId, Order, Outcome, PageHint, SessionOptions, Store,
+    Attempt, KeyRange, NamespaceId, Order, Outcome, PageHint, SessionOptions, Store, Why,
 };
 use wasm_storage_host::{GuestEnd, Invocation, InvocationOptions, Trap, calls};
 
@@ -231,6 +236,62 @@ impl Arena {
     }
 }
 
+/// The keys of increments since the last commit, by handle, and what the guest would
+/// have found there just before the next: an entry, nothing, or a status.
+#[derive(Default)]
+struct Increments {
+    keys: BTreeSet<(u32, Vec<u8>)>,
+    found: Vec<((u32, Vec<u8>), Found)>,
+}
+
+type Found = Result<Option<Vec<u8>>, i32>;
+
+impl Increments {
+    /// Looks, if the call can still be asked.
+    fn look(&mut self, call: &mut Invocation) {
+        let mut found = Vec::new();
+        for (ns, key) in &self.keys {
+            let mut out = vec![0; GUEST];
+            let there = match call.get(*ns, key, &mut out) {
+                Ok(length @ 0..) => {
+                    out.truncate(usize::try_from(length).unwrap());
+                    Ok(Some(out))
+                }
+                Ok(status) if status == code(Kind::NotFound) => Ok(None),
+                Ok(status) => Err(status),
+                Err(_) => return,
+            };
+            found.push(((*ns, key.clone()), there));
+        }
+        self.found = found;
+    }
+
+    /// Whether the commit must be refused.
+    fn are_bad(&self) -> bool {
+        self.found.iter().any(|(_, there)| there.is_err())
+    }
+
+    /// What was found is what is stored now, in the namespaces by handle.
+    fn are_stored(&self, store: &Store, handles: [NamespaceId; 2]) -> bool {
+        let mut session = store.begin(SessionOptions::read_only());
+        self.found.iter().all(|((ns, key), there)| {
+            let ns = handles[usize::try_from(*ns).unwrap()];
+            let mut now = None;
+            session
+                .get(ns, key, |value| now = Some(value.to_vec()))
+                .unwrap();
+            *there == Ok(now)
+        })
+    }
+}
+
+/// The statuses of an addition that cannot be made.
+fn is_bad_addition(status: i32) -> bool {
+    [Kind::TypeMismatch, Kind::Overflow]
+        .map(code)
+        .contains(&status)
+}
+
 /// What of the guest's memory a call may write to.
 type Writable = Option<(u32, u32)>;
 
@@ -240,6 +301,7 @@ fn one(
     call: &mut Invocation,
     arena: &mut Arena,
     before: &mut Vec<u8>,
+    increments: &mut Increments,
 ) -> (&'static str, Writable, Result<i32, Trap>) {
     let out = random.pointer();
     let cap = random.length();
@@ -258,7 +320,7 @@ fn one(
     before.extend_from_slice(arena.guest());
     let memory = arena.guest();
     let to_out = Some((out, cap));
-    match random.below(60) {
+    match random.below(62) {
         0..3 => ("input", to_out, calls::input(call, memory, out, cap)),
         3..14 => {
             let answer = calls::get(call, memory, ns, key, key_len, out, cap);
@@ -286,6 +348,12 @@ fn one(
         31 => {
             let delta = random.delta();
             let answer = calls::increment(call, memory, ns, key, key_len, delta);
+            if let Ok(0) = answer {
+                let start = usize::try_from(key).unwrap();
+                let end = start + usize::try_from(key_len).unwrap();
+                let key = memory.get(start..end).unwrap_or_default();
+                increments.keys.insert((ns, key.to_vec()));
+            }
             ("increment", None, answer)
         }
         32..49 if spec => {
@@ -311,7 +379,10 @@ fn one(
             let answer = calls::rollback_to(call, memory, savepoint);
             ("rollback_to", None, answer)
         }
-        56 => ("commit", None, calls::commit(call, memory)),
+        56 | 60 | 61 => {
+            increments.look(call);
+            ("commit", None, calls::commit(call, memory))
+        }
         57 => ("info", to_out, calls::info(call, memory, out, cap)),
         58 => {
             let answer = calls::error_text(call, memory, out, cap);
@@ -323,6 +394,7 @@ fn one(
         }
         _ => {
             let status = random.small_i32();
+            increments.look(call);
             (
                 "finish",
                 None,
@@ -366,6 +438,7 @@ fn no_guest_can_panic_the_host_write_outside_its_ranges_or_keep_anything_after_a
     let mut arena = Arena::new();
     let mut before = Vec::with_capacity(GUEST);
     let (mut done, mut traps, mut answers, mut commits) = (0, 0u64, 0u64, 0u64);
+    let (mut parts, mut kept_after_traps, mut refused) = (0u64, 0u64, 0u64);
     while done < calls {
         let store = memory_store();
         let own = store.default_namespace().unwrap();
@@ -375,19 +448,29 @@ fn no_guest_can_panic_the_host_write_outside_its_ranges_or_keep_anything_after_a
         // A few invocations on each store, so that some find entries.
         for _ in 0..8 {
             let mut random = Random::new(seed);
-            let stored = all(&store, &namespaces);
+            // What is there without the present call, but with its parts.
+            let mut stored = all(&store, &namespaces);
+            let parts_granted = random.one_in(2);
             let options = InvocationOptions {
-                namespace: own,
                 grants: grants([("granted", granted)]),
                 input: random.value().into(),
+                parts: parts_granted,
+                ..InvocationOptions::new(own)
             };
             let session = store.begin(SessionOptions::read_write());
             let mut call = Invocation::new(session, options).unwrap();
+            let mut increments = Increments::default();
+            let mut own_parts = 0;
             let mut end = GuestEnd::Returned;
             for number in 0..CALLS_PER_INVOCATION {
                 done += 1;
-                let (import, writable, answer) =
-                    one(&mut random, &mut call, &mut arena, &mut before);
+                let (import, writable, answer) = one(
+                    &mut random,
+                    &mut call,
+                    &mut arena,
+                    &mut before,
+                    &mut increments,
+                );
                 let what = format!("seed {seed}, call {number}: {import} {writable:?}: {answer:?}");
                 arena.check_guards(&what);
                 if before != arena.guest() {
@@ -408,6 +491,31 @@ fn no_guest_can_panic_the_host_write_outside_its_ranges_or_keep_anything_after_a
                     assert!(before[end..] == now[end..], "{what}: wrote behind");
                 }
                 match answer {
+                    Ok(status) if import == "commit" => {
+                        answers += 1;
+                        let now = all(&store, &namespaces);
+                        if status == 0 {
+                            assert!(parts_granted && !increments.are_bad(), "{what}");
+                            assert!(increments.are_stored(&store, [own, granted]), "{what}");
+                            own_parts += 1;
+                            stored = now;
+                            increments = Increments::default();
+                            continue;
+                        }
+                        assert!(now == stored, "{what}: a part of a part");
+                        if is_bad_addition(status) {
+                            assert!(parts_granted && increments.are_bad(), "{what}");
+                            refused += 1;
+                            increments = Increments::default();
+                            continue;
+                        }
+                        let kind = if parts_granted {
+                            Kind::InvalidArgument // A savepoint is open.
+                        } else {
+                            Kind::Denied
+                        };
+                        assert_eq!(status, code(kind), "{what}");
+                    }
                     Ok(_) => answers += 1,
                     Err(Trap::Internal(_) | Trap::Doomed | Trap::Overdue) => panic!("{what}"),
                     Err(trap) => {
@@ -418,26 +526,48 @@ fn no_guest_can_panic_the_host_write_outside_its_ranges_or_keep_anything_after_a
                 }
             }
             let returned = matches!(end, GuestEnd::Returned);
+            increments.look(&mut call);
+            parts += own_parts;
             match call.end(end) {
                 // It returned, or had called finish(0) before.
                 Attempt::Commit(session, reply) => {
                     assert!(returned || reply.unwrap().result.is_some(), "seed {seed}");
-                    let outcome = session.commit();
-                    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
-                    commits += 1;
+                    match session.commit() {
+                        Outcome::Committed(_) => {
+                            assert!(!increments.are_bad(), "seed {seed}");
+                            let stored = increments.are_stored(&store, [own, granted]);
+                            assert!(stored, "seed {seed}");
+                            commits += 1;
+                        }
+                        Outcome::Conflict(Why::Unmergeable(error)) => {
+                            let status = error.kind().status().unwrap();
+                            assert!(is_bad_addition(status), "seed {seed}: {error}");
+                            assert!(increments.are_bad(), "seed {seed}: {error}");
+                            assert!(all(&store, &namespaces) == stored, "seed {seed}");
+                            refused += 1;
+                        }
+                        other => panic!("seed {seed}: {other:?}"),
+                    }
                 }
                 Attempt::Rollback(session, _) => {
                     session.rollback();
                     assert!(all(&store, &namespaces) == stored, "seed {seed}");
+                    kept_after_traps += own_parts;
                 }
             }
             assert!(all(&store, &[not_granted]).is_empty(), "seed {seed}");
             seed += 1;
         }
     }
-    println!("{done} calls: {answers} answered, {traps} trapped; {commits} invocations committed");
+    println!(
+        "{done} calls: {answers} answered, {traps} trapped; {commits} invocations committed; \
+         {parts} parts, {kept_after_traps} of them of invocations that were rolled back; \
+         {refused} commits refused for an addition"
+    );
     // Else the calls were too wild, or too tame, to show anything.
     if calls >= 10_000 {
         assert!(traps > calls / 1000 && answers > calls / 2 && commits > 10);
+        assert!(parts > calls / 1000 && kept_after_traps > calls / 2000);
+        assert!(refused > calls / 10_000);
     }
 }

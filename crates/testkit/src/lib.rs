@@ -9,6 +9,7 @@
 //! | [`model`] | random operations, compared with a `BTreeMap` |
 //! | [`fault`] | an engine whose writes fail, panic or wait on command |
 //! | [`schedule`] | threads that commit, held and let go at any moment |
+//! | [`rival`] | an engine under which another call is always faster |
 //! | [`torn`] | what a power failure leaves of a write, by the thousand |
 //! | [`history`] | whether concurrent invocations were strictly serializable |
 //! | [`guests`] | where the guest programs are that the tests run |
@@ -31,6 +32,7 @@ pub mod guests;
 pub mod history;
 pub mod model;
 mod random;
+pub mod rival;
 pub mod schedule;
 mod sessions;
 mod support;

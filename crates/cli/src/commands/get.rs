@@ -1,4 +1,4 @@
-//! `get`: the entry under one key, decoded or as it is. It takes no write permit
+//! `get`: the entry under one key, decoded or as it is. It waits for nobody
 //! and makes nothing.
 
 use std::io::{self, Write};

@@ -32,6 +32,7 @@ pub(crate) fn run(settings: &Settings, run: &Run) -> Result<(), Failure> {
         args,
         input: input.into(),
         grants: Arc::new(grants),
+        parts: run.parts,
         deadline: run.timeout,
         memory: run.memory,
         ..Call::new(&run.function, namespace)

@@ -13,15 +13,14 @@
 use std::boxed::Box;
 use std::cell::RefCell;
 use std::string::{String, ToString as _};
-use std::sync::Arc;
 use std::thread_local;
 use std::vec;
 
 use wasm_storage_abi::limits;
 
 use wasm_storage_engine::memory::MemoryKv;
-use wasm_storage_engine::{Coordinator, Error, NamespaceId, SessionOptions, Store};
-use wasm_storage_host::{Grants, Invocation, InvocationOptions};
+use wasm_storage_engine::{Coordinator, Error, SessionOptions, Store};
+use wasm_storage_host::{Invocation, InvocationOptions};
 
 /// What unwinds from a host call that traps, up to the `Host`.
 pub(crate) struct Trapped(pub(crate) String);
@@ -73,21 +72,11 @@ thread_local! {
     static THREAD: RefCell<Thread> = RefCell::default();
 }
 
-/// A store in memory and its default namespace.
-pub(crate) fn memory_store() -> Result<(Store, NamespaceId), Error> {
-    let store = Store::new(Coordinator::open(MemoryKv::new(), None)?);
-    let namespace = store.default_namespace()?;
-    Ok((store, namespace))
-}
-
 impl Running {
     fn private() -> Result<Self, Error> {
-        let (store, namespace) = memory_store()?;
-        let options = InvocationOptions {
-            namespace,
-            grants: Grants::default(),
-            input: Arc::default(),
-        };
+        let store = Store::new(Coordinator::open(MemoryKv::new(), None)?);
+        let namespace = store.default_namespace()?;
+        let options = InvocationOptions::new(namespace);
         let session = store.begin(SessionOptions::read_write());
         Ok(Running {
             invocation: Invocation::new(session, options)
@@ -220,6 +209,10 @@ pub(crate) mod calls {
 
     pub(crate) fn rollback_to(savepoint: i32) -> i32 {
         call("rollback_to", |host| host.rollback_to(savepoint))
+    }
+
+    pub(crate) fn commit() -> i32 {
+        call("commit", Invocation::commit)
     }
 
     /// Without a `Host`, the message is the panic's.

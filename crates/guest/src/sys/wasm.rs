@@ -167,6 +167,13 @@ pub(crate) fn rollback_to(savepoint: i32) -> i32 {
     unsafe { import::rollback_to(savepoint) }
 }
 
+/// Ends a part of the call.
+#[inline]
+pub(crate) fn commit() -> i32 {
+    // SAFETY: no memory is passed.
+    unsafe { import::commit() }
+}
+
 /// Dooms the call. The host traps; on one that came back, this does.
 #[inline]
 pub(crate) fn abort(message: &[u8]) -> ! {

@@ -4,15 +4,16 @@ use std::fmt;
 use std::string::{String, ToString as _};
 
 use wasm_storage_abi::Kind;
-use wasm_storage_engine::Error;
-use wasm_storage_host::GuestFailure;
+use wasm_storage_engine::{Error, RunError};
+use wasm_storage_host::{FailedCall, GuestFailure};
 
-/// Why an invocation left nothing behind.
+/// Why an invocation left nothing behind but its parts.
 #[derive(Debug)]
 pub struct Failure {
     /// None: the guest's own doing.
     kind: Option<Kind>,
     text: String,
+    parts: u32,
 }
 
 impl Failure {
@@ -22,12 +23,18 @@ impl Failure {
         Failure {
             kind: None,
             text: String::from("the program committed with `finish` and panicked afterwards"),
+            parts: 0,
         }
     }
 
     /// The kind, if it was the host that refused: [`Kind::Conflict`], for instance.
     pub fn kind(&self) -> Option<Kind> {
         self.kind
+    }
+
+    /// [Parts](crate::part) that had ended before: they stay.
+    pub fn parts(&self) -> u32 {
+        self.parts
     }
 }
 
@@ -45,24 +52,31 @@ impl From<Error> for Failure {
         Failure {
             kind: Some(error.kind()),
             text: error.to_string(),
+            parts: 0,
         }
     }
 }
 
-impl From<GuestFailure> for Failure {
-    fn from(failure: GuestFailure) -> Self {
-        match failure {
-            GuestFailure::Failed(text) | GuestFailure::Aborted(text) => {
-                Failure { kind: None, text }
-            }
-            GuestFailure::Conflict => Failure {
-                kind: Some(Kind::Conflict),
-                text: failure.to_string(),
-            },
-            other => Failure {
-                kind: None,
-                text: other.to_string(),
-            },
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Failure {
+            kind: Some(error.kind()),
+            text: error.to_string(),
+            parts: error.parts(),
+        }
+    }
+}
+
+impl From<FailedCall> for Failure {
+    fn from(mut failed: FailedCall) -> Self {
+        // In tests, a panic is shown as what it says.
+        if let GuestFailure::Aborted(text) = failed.why {
+            failed.why = GuestFailure::Failed(text);
+        }
+        Failure {
+            kind: None,
+            text: failed.to_string(),
+            parts: failed.parts,
         }
     }
 }

@@ -26,11 +26,41 @@
 //! A panic does not pass through an `extern "C"` function; test the Rust function
 //! that such an export calls.
 //!
+//! # Calls that are run again
+//!
+//! If another call was faster, a host in earnest runs a call again from its start, in
+//! a fresh instance. So does this one, with the same closure; what a closure has
+//! captured and changed stays changed, which is how a test counts its runs.
+//! [`Host::fail_next_commit`] plays the other call:
+//!
+//! ```
+//! use rust_storage_interface_library::{Counter, Kind, testing::Host};
+//!
+//! static SOLD: Counter = Counter::new("sold");
+//!
+//! let host = Host::new();
+//! host.fail_next_commit(Kind::Conflict);
+//! let mut runs = 0;
+//! let sold = host.try_invoke(|| {
+//!     runs += 1;
+//!     SOLD.add(1)
+//! });
+//! assert_eq!((sold.unwrap(), runs), (1, 2));
+//!
+//! // What a caller gets where nothing is run again, or when its time is over:
+//! let host = Host::new().without_rerun();
+//! host.fail_next_commit(Kind::Conflict);
+//! let failure = host.try_invoke(|| SOLD.add(1)).unwrap_err();
+//! assert_eq!(failure.kind(), Some(Kind::Conflict));
+//! ```
+//!
 //! Invariant: an invocation here ends as it would in Wasm. It commits when the
-//! closure returns; it leaves nothing if the closure panics or calls `abort` or `fail`.
+//! closure returns; it leaves nothing but its parts if the closure panics or calls
+//! `abort` or `fail`.
 //!
 //! Elsewhere: how calls reach the invocation is `sys/native.rs`.
 
+mod commits;
 mod failure;
 
 use std::any::Any;
@@ -45,14 +75,19 @@ use std::string::{String, ToString as _};
 use std::sync::Arc;
 use std::vec::Vec;
 
+use wasm_storage_abi::Kind;
 use wasm_storage_codec::record::Entry;
 use wasm_storage_engine::{
     Attempt, KeyRange, NamespaceId, Order, PageHint, RunOptions, SessionOptions, Store,
 };
-use wasm_storage_host::{Grants, GuestEnd, Invocation, InvocationOptions, Reply};
+use wasm_storage_host::{
+    FailedCall, Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply,
+};
 
 use crate::sys::native::{self, Running, Trapped};
 use crate::text::{Line, write_key};
+
+use commits::{Backing, NextCommits};
 
 pub use failure::Failure;
 
@@ -64,6 +99,9 @@ pub struct Host {
     store: Store,
     namespace: NamespaceId,
     grants: Grants,
+    parts: bool,
+    rerun: bool,
+    next_commits: NextCommits,
     /// A `Host` belongs to its thread.
     not_send: PhantomData<*const ()>,
 }
@@ -77,12 +115,21 @@ impl Host {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it takes the thread")]
     pub fn new() -> Host {
-        let (store, namespace) = native::memory_store().expect("a store in memory opens");
+        let next_commits = NextCommits::default();
+        let opened = Backing::new(next_commits.clone()).and_then(|backing| {
+            let store = Store::new(backing);
+            let namespace = store.default_namespace()?;
+            Ok((store, namespace))
+        });
+        let (store, namespace) = opened.expect("a store in memory opens");
         native::host_begins();
         Host {
             store,
             namespace,
             grants: Grants::default(),
+            parts: false,
+            rerun: true,
+            next_commits,
             not_send: PhantomData,
         }
     }
@@ -105,17 +152,47 @@ impl Host {
         self
     }
 
-    /// Runs `program` as one invocation and commits it. A `Result` is only handed
-    /// through, as from a plain export; see [`try_invoke`](Host::try_invoke).
+    /// Grants [`part`](crate::part) to the invocations that follow.
+    #[must_use]
+    pub fn grant_parts(mut self) -> Host {
+        self.parts = true;
+        self
+    }
+
+    /// Runs no invocation again: one that lost against another is a failure of kind
+    /// [`Kind::Conflict`], as where a host cannot run again, or has no time left to.
+    #[must_use]
+    pub fn without_rerun(mut self) -> Host {
+        self.rerun = false;
+        self
+    }
+
+    /// The next commit, be it of a part or of a whole invocation, fails with `kind`; said
+    /// several times, as many commits in a row do. Nothing of theirs is written.
+    /// A commit without writes cannot fail and does not count.
+    ///
+    /// - [`Kind::Conflict`]: another call was faster. The invocation is run again; from
+    ///   its second part on, that part is.
+    /// - [`Kind::UnknownOutcome`]: the caller is not told whether it happened.
+    /// - Any other, such as [`Kind::Unavailable`] or [`Kind::Io`]: the store refuses.
+    ///
+    /// The store itself goes on.
+    pub fn fail_next_commit(&self, kind: Kind) {
+        self.next_commits.fail(kind);
+    }
+
+    /// Runs `program` as one invocation and commits it, again if another was faster. A
+    /// `Result` is only handed through, as from a plain export; see
+    /// [`try_invoke`](Host::try_invoke).
     ///
     /// Errors: what `program` gave to `abort` or `fail`, its panic, or why the
-    /// commit was refused. Nothing was written then.
+    /// commit was refused. Nothing was written then but parts.
     ///
     /// # Panics
     ///
     /// If an invocation is running on this thread.
-    pub fn invoke<R>(&self, program: impl FnOnce() -> R) -> Result<R, Failure> {
-        let (value, _) = self.run(&[], program, |_| None)?;
+    pub fn invoke<R>(&self, program: impl FnMut() -> R) -> Result<R, Failure> {
+        let (value, _) = self.run(&[], self.rerun, program, |_| None)?;
         value.ok_or_else(Failure::without_value)
     }
 
@@ -126,10 +203,10 @@ impl Host {
     /// If an invocation is running on this thread.
     pub fn try_invoke<T, E: fmt::Display>(
         &self,
-        program: impl FnOnce() -> Result<T, E>,
+        program: impl FnMut() -> Result<T, E>,
     ) -> Result<T, Failure> {
         let failed = |result: &Result<T, E>| result.as_ref().err().map(E::to_string);
-        let (value, _) = self.run(&[], program, failed)?;
+        let (value, _) = self.run(&[], self.rerun, program, failed)?;
         value
             .and_then(Result::ok)
             .ok_or_else(Failure::without_value)
@@ -137,18 +214,18 @@ impl Host {
 
     /// Runs an export that gets its `input` from [`input`](crate::input) and ends
     /// with [`finish`](crate::finish) or [`fail`](crate::fail). Its result; empty
-    /// without one.
+    /// without one. As [`invoke`](Host::invoke) otherwise.
     ///
     /// # Panics
     ///
     /// If an invocation is running on this thread.
-    pub fn call(&self, input: &[u8], export: impl FnOnce() -> i32) -> Result<Vec<u8>, Failure> {
-        let (_, reply) = self.run(input, export, |_| None)?;
+    pub fn call(&self, input: &[u8], export: impl FnMut() -> i32) -> Result<Vec<u8>, Failure> {
+        let (_, reply) = self.run(input, self.rerun, export, |_| None)?;
         Ok(reply.result.unwrap_or_default())
     }
 
     /// Runs `program` and checks how many host calls it made. Inside an invocation it
-    /// runs there, else as one of its own.
+    /// runs there, else as one of its own, which is not run again.
     ///
     /// # Panics
     ///
@@ -165,8 +242,11 @@ impl Host {
         let (value, calls) = if native::calls_so_far().is_some() {
             counted()
         } else {
-            match self.invoke(counted) {
-                Ok(counted) => counted,
+            let mut once = Some(counted);
+            let program = || once.take().map(|counted| counted());
+            match self.run(&[], false, program, |_| None) {
+                Ok((Some(Some(counted)), _)) => counted,
+                Ok(_) => panic!("{}", Failure::without_value()),
                 Err(failure) => panic!("{failure}"),
             }
         };
@@ -210,27 +290,26 @@ impl Host {
     fn run<R>(
         &self,
         input: &[u8],
-        program: impl FnOnce() -> R,
-        failed: impl FnOnce(&R) -> Option<String>,
+        rerun: bool,
+        mut program: impl FnMut() -> R,
+        failed: impl Fn(&R) -> Option<String>,
     ) -> Result<(Option<R>, Reply), Failure> {
         let options = InvocationOptions {
             namespace: self.namespace,
             grants: Arc::clone(&self.grants),
             input: input.into(),
+            parts: self.parts,
         };
-        let mut value = None;
         let run = RunOptions {
             deadline: None,
-            rerun: false,
+            rerun,
         };
-        let mut once = Some((options, program, failed));
         let done = self.store.run(run, |session| {
-            let Some((options, program, failed)) = once.take() else {
-                unreachable!("it is not run again");
-            };
-            let invocation = match Invocation::new(session, options) {
+            let invocation = match Invocation::new(session, options.clone()) {
                 Ok(invocation) => invocation,
-                Err((session, error)) => return Attempt::Rollback(session, Err(error.into())),
+                Err((session, error)) => {
+                    return Attempt::Rollback(session, Err(Ended::Begin(error)));
+                }
             };
             let running = Running {
                 invocation: Box::new(invocation),
@@ -248,37 +327,44 @@ impl Host {
             let Some(Running { mut invocation, .. }) = native::leave() else {
                 unreachable!("what was entered above is left here");
             };
-            let end = match ended {
+            let (value, end) = match ended {
                 Ok((result, failed)) => {
                     // What the export wrapper does with an `Err`.
                     if let Some(text) = failed {
                         let _ = invocation.finish(1, text.as_bytes());
                     }
-                    value = Some(result);
-                    GuestEnd::Returned
+                    (Some(result), GuestEnd::Returned)
                 }
                 Err(payload) => match payload.downcast::<Trapped>() {
-                    Ok(trapped) => GuestEnd::Trapped(trapped.0),
+                    Ok(trapped) => (None, GuestEnd::Trapped(trapped.0)),
                     // What the panic hook does in Wasm.
                     Err(panic) => {
                         let text = format!("panicked: {}", panic_text(&*panic));
                         let trap = invocation.abort(text.as_bytes());
-                        GuestEnd::Trapped(trap.to_string())
+                        (None, GuestEnd::Trapped(trap.to_string()))
                     }
                 },
             };
-            match invocation.end(end) {
-                Attempt::Commit(session, reply) => {
-                    Attempt::Commit(session, reply.map_err(Failure::from))
-                }
-                Attempt::Rollback(session, reply) => {
-                    Attempt::Rollback(session, reply.map_err(Failure::from))
-                }
-            }
-        });
-        let done = done.map_err(wasm_storage_engine::Error::from)?;
-        done.value.map(|reply| (value, reply))
+            invocation.end(end).map(|reply| match reply {
+                Ok(reply) => Ok((value, reply)),
+                Err(why) => Err(Ended::Guest(why)),
+            })
+        })?;
+        done.value.map_err(|ended| match ended {
+            Ended::Begin(error) => Failure::from(error),
+            Ended::Guest(why) => Failure::from(FailedCall {
+                why,
+                parts: done.parts,
+                attempts: done.attempts,
+            }),
+        })
     }
+}
+
+/// Why an attempt has no value.
+enum Ended {
+    Begin(wasm_storage_engine::Error),
+    Guest(GuestFailure),
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

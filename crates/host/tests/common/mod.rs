@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use wasm_storage_engine::memory::MemoryKv;
 use wasm_storage_engine::{
-    Attempt, Coordinator, Kind, NamespaceId, Outcome, SessionOptions, Store,
+    Attempt, Coordinator, Kind, NamespaceId, Outcome, Session, SessionOptions, Store,
 };
 use wasm_storage_host::{
     Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply, Trap, calls,
@@ -33,6 +33,14 @@ pub(crate) fn memory_store() -> Store {
     Store::new(Coordinator::open(MemoryKv::new(), None).unwrap())
 }
 
+/// An invocation whose parts are granted.
+pub(crate) fn in_parts(store: &Store) -> InvocationOptions {
+    InvocationOptions {
+        parts: true,
+        ..InvocationOptions::new(store.default_namespace().unwrap())
+    }
+}
+
 impl Guest {
     pub(crate) fn new() -> Self {
         Self::over(&memory_store(), MEMORY)
@@ -43,14 +51,24 @@ impl Guest {
     }
 
     pub(crate) fn with(store: &Store, memory: usize, grants: Grants, input: &[u8]) -> Self {
-        let session = store.begin(SessionOptions::read_write());
         let options = InvocationOptions {
-            namespace: store.default_namespace().unwrap(),
             grants,
             input: input.into(),
+            ..InvocationOptions::new(store.default_namespace().unwrap())
         };
+        let session = store.begin(SessionOptions::read_write());
+        Self::of(session, options, memory)
+    }
+
+    /// A guest that may end parts of its call.
+    pub(crate) fn in_parts(store: &Store) -> Self {
+        let session = store.begin(SessionOptions::read_write());
+        Self::of(session, in_parts(store), MEMORY)
+    }
+
+    pub(crate) fn of(session: Session, options: InvocationOptions, memory: usize) -> Self {
         Guest {
-            store: store.clone(),
+            store: session.store().clone(),
             call: Invocation::new(session, options).unwrap(),
             memory: vec![0xaa; memory],
         }
@@ -91,6 +109,20 @@ impl Guest {
         }
     }
 
+    pub(crate) fn add(&mut self, key: &[u8], delta: i64) -> i32 {
+        let (k, kn) = self.at(INPUT, key);
+        calls::add(&mut self.call, &mut self.memory[..], 0, k, kn, delta, OUT).unwrap()
+    }
+
+    pub(crate) fn increment(&mut self, key: &[u8], delta: i64) -> i32 {
+        let (k, kn) = self.at(INPUT, key);
+        calls::increment(&mut self.call, &mut self.memory[..], 0, k, kn, delta).unwrap()
+    }
+
+    pub(crate) fn commit(&mut self) -> i32 {
+        calls::commit(&mut self.call, &mut self.memory[..]).unwrap()
+    }
+
     pub(crate) fn fetch(&mut self, cap: u32) -> i32 {
         calls::fetch(&mut self.call, &mut self.memory[..], OUT, cap).unwrap()
     }
@@ -123,7 +155,7 @@ impl Guest {
             Attempt::Commit(session, answer) => {
                 match session.commit() {
                     Outcome::Committed(_) => assert!(answer.is_ok(), "{answer:?}"),
-                    Outcome::Conflict(_) => assert_eq!(answer, Err(GuestFailure::Conflict)),
+                    Outcome::Conflict(_) => assert_eq!(answer, Err(GuestFailure::Over)),
                     other => panic!("{other:?}"),
                 }
                 answer

@@ -30,6 +30,57 @@ impl StorageState {
 /// Adds every import of `wasm_storage_v1` to a linker. `state` finds the
 /// [`StorageState`] in the embedder's data; use a fresh one for each instance.
 ///
+/// # Running again
+///
+/// An embedder opens each invocation itself. With `Store::begin`, one that lost to
+/// another is a conflict to its caller. `Store::run` runs it again, which is right if
+/// the lost attempt had no effect but through its session; else say `rerun: false`.
+/// It has none if
+///
+/// - every attempt has a fresh instance and a fresh `wasmtime::Store`, so that the
+///   guest's memory and globals, and what it left in the embedder's data, are gone;
+/// - every other import of the linker can be called again without harm: it prints,
+///   sends and writes nothing;
+/// - WASI, if it is linked, has no socket and no folder that the guest may write to,
+///   and what the guest prints is kept until the outcome is known.
+///
+/// A result that the attempt left outside of what its closure answers must be reset
+/// by the next. [`Runtime`](crate::Runtime) keeps all of these.
+///
+/// ```
+/// use wasm_storage_engine::{Coordinator, RunOptions, Store, memory::MemoryKv};
+/// use wasm_storage_host::{GuestEnd, Invocation, InvocationOptions};
+/// use wasm_storage_wasmtime::{StorageState, add_to_linker};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let wat = r#"(module (memory (export "memory") 1) (func (export "run")))"#;
+/// # let module = wasmtime::Module::new(&wasmtime::Engine::default(), wat::parse_str(wat)?)?;
+/// let store = Store::new(Coordinator::open(MemoryKv::new(), None)?);
+/// let ns = store.default_namespace()?;
+/// let mut linker = wasmtime::Linker::new(module.engine());
+/// add_to_linker(&mut linker, |state: &mut StorageState| state)?;
+///
+/// let done = store.run(RunOptions::default(), |session| {
+///     let invocation = Invocation::new(session, InvocationOptions::new(ns)).unwrap();
+///     // Fresh in every attempt.
+///     let state = StorageState::new(invocation);
+///     let mut instance_store = wasmtime::Store::new(module.engine(), state);
+///     let ran = linker
+///         .instantiate(&mut instance_store, &module)
+///         .and_then(|instance| instance.get_typed_func::<(), ()>(&mut instance_store, "run"))
+///         .and_then(|run| run.call(&mut instance_store, ()));
+///     let end = match ran {
+///         Ok(()) => GuestEnd::Returned,
+///         Err(error) => GuestEnd::Trapped(error.to_string()),
+///     };
+///     let invocation = instance_store.into_data().invocation.unwrap();
+///     invocation.end(end)
+/// })?;
+/// assert!(done.value.is_ok() && done.attempts == 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Errors: a name is already defined.
 pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,

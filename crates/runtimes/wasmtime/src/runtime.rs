@@ -3,6 +3,10 @@
 //! The way of one call: check the function and its arguments → open the
 //! invocation → fresh instance → guest code → the instance is dropped → commit.
 //! The invocation opens before instantiation, so a start function belongs to it.
+//!
+//! Invariant: an attempt that lost to another call leaves nothing to the next, which
+//! begins with the check's end: session, invocation, instance and result are made
+//! anew. A guest has no import but ours, so it can always be run again.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -12,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use wasm_storage_abi::limits;
 use wasm_storage_engine::{
-    Attempt, CommitId, Error, Kind, NamespaceId, RunOptions, Session, Store,
+    Attempt, CommitId, Error, Kind, NamespaceId, RunError, RunOptions, Session, Store,
 };
 use wasm_storage_host::{
-    Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply, Trap,
+    FailedCall, Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply, Trap,
 };
 use wasmtime::{Cache, CacheConfig, Config, Engine, Extern, Linker, Val};
 
@@ -61,14 +65,17 @@ pub struct Call {
     pub namespace: NamespaceId,
     /// Further namespaces that the guest may open, by name.
     pub grants: Grants,
-    /// How long the call may take, waiting for the store included.
+    /// Whether the guest may end parts of its call, which stay whatever becomes of
+    /// the rest: for long jobs. A call that has ended one is not run again.
+    pub parts: bool,
+    /// How long the call may take, all attempts and waiting for the store included.
     pub deadline: Duration,
     /// How large the guest's memory may become, in bytes.
     pub memory: usize,
 }
 
 impl Call {
-    /// A call without arguments, with the default limits.
+    /// A call without arguments, with nothing granted and the default limits.
     pub fn new(function: impl Into<String>, namespace: NamespaceId) -> Self {
         Call {
             function: function.into(),
@@ -76,6 +83,7 @@ impl Call {
             input: Arc::default(),
             namespace,
             grants: Grants::default(),
+            parts: false,
             deadline: Duration::from_millis(limits::DEADLINE_MS),
             memory: limits::GUEST_MEMORY_BYTES,
         }
@@ -89,8 +97,10 @@ pub struct Answer {
     pub values: Vec<Val>,
     /// What the guest said by `finish`.
     pub reply: Reply,
-    /// The commit.
+    /// The commit; of a call in parts, the last.
     pub commit: Option<CommitId>,
+    /// Parts that the guest ended before its end.
+    pub parts: u32,
     /// How often the function ran: more than once if other calls were faster.
     pub attempts: u32,
 }
@@ -100,11 +110,14 @@ pub struct Answer {
 pub enum CallError {
     /// The function or its arguments do not fit the module; nothing ran.
     Usage(String),
-    /// The guest failed; nothing of it stays.
-    Guest(GuestFailure),
-    /// The store failed, or other calls were faster until the deadline, or they kept
-    /// all instances busy until then (`Unavailable`).
-    Store(Error),
+    /// The call did not begin, or not again: its input is too large, or others kept all
+    /// instances busy until its deadline (`Unavailable`). Nothing of it stays.
+    Refused(Error),
+    /// The guest failed; nothing of it stays but the parts that it had ended.
+    Guest(FailedCall),
+    /// The store failed, or other calls were faster until the deadline. After an
+    /// unknown outcome it names the commit ([`RunError::commit`]).
+    Store(RunError),
 }
 
 impl fmt::Display for CallError {
@@ -112,6 +125,7 @@ impl fmt::Display for CallError {
         match self {
             CallError::Usage(text) => f.write_str(text),
             CallError::Guest(failure) => failure.fmt(f),
+            CallError::Refused(error) => error.fmt(f),
             CallError::Store(error) => error.fmt(f),
         }
     }
@@ -119,8 +133,8 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-impl From<Error> for CallError {
-    fn from(error: Error) -> Self {
+impl From<RunError> for CallError {
+    fn from(error: RunError) -> Self {
         CallError::Store(error)
     }
 }
@@ -180,6 +194,9 @@ impl Runtime {
 
     /// Runs a function of a guest as one invocation over `store`: what it stores
     /// is committed when it returns, and nothing of it if it does not.
+    ///
+    /// If another call was faster, it is run again from its start, in a fresh
+    /// instance, until the deadline.
     pub fn call(&self, store: &Store, module: &Module, call: &Call) -> Result<Answer, CallError> {
         let function = function(module, call)?;
         let deadline = Instant::now().checked_add(call.deadline);
@@ -187,20 +204,24 @@ impl Runtime {
             deadline,
             rerun: true,
         };
-        let done = store
-            .run(options, |session| {
-                self.attempt(module, function, call, deadline, session)
-            })
-            .map_err(Error::from)?;
+        let done = store.run(options, |session| {
+            self.attempt(module, function, call, deadline, session)
+        })?;
+        let (parts, attempts) = (done.parts, done.attempts);
         let (values, reply) = done.value.map_err(|failed| match failed {
-            Failed::Guest(failure) => CallError::Guest(failure),
-            Failed::Start(error) => CallError::Store(error),
+            Failed::Guest(why) => CallError::Guest(FailedCall {
+                why,
+                parts,
+                attempts,
+            }),
+            Failed::Start(error) => CallError::Refused(error),
         })?;
         Ok(Answer {
             values,
             reply,
             commit: done.commit,
-            attempts: done.attempts,
+            parts,
+            attempts,
         })
     }
 
@@ -223,6 +244,7 @@ impl Runtime {
             namespace: call.namespace,
             grants: Arc::clone(&call.grants),
             input: Arc::clone(&call.input),
+            parts: call.parts,
         };
         let invocation = match Invocation::new(session, options) {
             Ok(invocation) => invocation,

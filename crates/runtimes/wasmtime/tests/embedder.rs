@@ -5,7 +5,7 @@ mod common;
 
 use common::{GUEST, entries, store};
 use wasm_storage_engine::{Attempt, NamespaceId, Outcome, SessionOptions, Store};
-use wasm_storage_host::{Grants, GuestEnd, Invocation, InvocationOptions, Trap};
+use wasm_storage_host::{GuestEnd, Invocation, InvocationOptions, Trap};
 use wasm_storage_wasmtime::{StorageState, add_to_linker};
 use wasmtime::{Engine, Instance, Linker, Module};
 
@@ -49,11 +49,7 @@ fn instance(storage: StorageState) -> (wasmtime::Store<Host>, Instance) {
 }
 
 fn invocation(store: &Store, namespace: NamespaceId) -> Invocation {
-    let options = InvocationOptions {
-        namespace,
-        grants: Grants::default(),
-        input: b"".as_slice().into(),
-    };
+    let options = InvocationOptions::new(namespace);
     Invocation::new(store.begin(SessionOptions::read_write()), options).unwrap()
 }
 

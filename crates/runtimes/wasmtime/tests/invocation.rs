@@ -78,7 +78,7 @@ fn input_goes_in_and_the_bytes_of_finish_come_out() {
     }
     echo.input = vec![0; (64 << 20) + 1].into();
     match call(&store, &load(GUEST), &echo) {
-        Err(CallError::Store(error)) => assert_eq!(error.kind(), Kind::TooLarge),
+        Err(CallError::Refused(error)) => assert_eq!(error.kind(), Kind::TooLarge),
         other => panic!("{other:?}"),
     }
 }
@@ -188,30 +188,8 @@ fn a_deadline_beyond_the_end_of_time_is_none() {
     }
 }
 
-#[test]
-fn a_call_that_waits_for_the_store_until_its_deadline_is_a_conflict() {
-    let (store, ns) = store();
-    let module = load(GUEST);
-    let mut holder = store.begin(SessionOptions::read_write());
-    holder.put(ns, b"k", b"v").unwrap();
-    let mut waiting = Call::new("store", ns);
-    waiting.deadline = Duration::from_millis(50);
-    let began = Instant::now();
-    match call(&store, &module, &waiting) {
-        Err(CallError::Store(error)) => {
-            assert_eq!(error.kind(), Kind::Conflict);
-            assert!(error.to_string().contains("deadline"), "{error}");
-        }
-        other => panic!("{other:?}"),
-    }
-    assert!(began.elapsed() >= waiting.deadline && began.elapsed() < BOUND);
-    drop(holder);
-    call(&store, &module, &Call::new("store", ns)).unwrap();
-}
-
 /// A guest can be interrupted only while its own code runs: 10,000 counts of a
-/// namespace in one `exec` went on far beyond the deadline, with the store's only
-/// write permit in its hand.
+/// namespace in one `exec` went on far beyond the deadline.
 #[test]
 fn a_long_host_call_ends_at_the_deadline_of_its_guest() {
     let (store, ns) = store();
@@ -394,29 +372,4 @@ fn a_guest_opens_the_namespaces_it_was_granted() {
     // The namespace of handle 0 is the caller's choice.
     call(&store, &module, &Call::new("store", other)).unwrap();
     assert!(entries(&store, ns).is_empty());
-}
-
-#[test]
-fn calls_of_several_threads_take_their_turns() {
-    let (store, ns) = store();
-    let module = load(
-        r#"(module
-            (import "wasm_storage_v1" "add"
-                (func $add (param i32 i32 i32 i64 i32) (result i32)))
-            (memory (export "memory") 1)
-            (func (export "add") (drop (call $add
-                (i32.const 0) (i32.const 0) (i32.const 1) (i64.const 1) (i32.const 8)))))"#,
-    );
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..25 {
-                    call(&store, &module, &Call::new("add", ns)).unwrap();
-                }
-            });
-        }
-    });
-    let expected = wasm_storage_abi::tag::I64;
-    let entry = &entries(&store, ns)[&b"\0"[..]];
-    assert_eq!(entry[..], [expected, 0, 100, 0, 0, 0, 0, 0, 0, 0]);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{GUEST, PAGE, pooled, store};
 use wasm_storage_engine::{Kind, NamespaceId, Store};
-use wasm_storage_host::GuestFailure;
+use wasm_storage_host::{FailedCall, GuestFailure};
 use wasm_storage_wasmtime::{Answer, Call, CallError, Module, Runtime, RuntimeOptions, Val};
 
 fn load(runtime: &Runtime, wat: &str) -> Module {
@@ -59,7 +59,7 @@ fn all_instances_run_at_a_time_and_a_call_beyond_them_is_told_so_at_its_deadline
     while_busy(&runtime, &module, 2, || {
         // Now and then one of the two is between two calls.
         let error = loop {
-            if let CallError::Store(error) = hasty(&runtime, &store, &module, ns) {
+            if let CallError::Refused(error) = hasty(&runtime, &store, &module, ns) {
                 break error;
             }
         };
@@ -248,7 +248,10 @@ fn a_slot_holds_all_the_memory_that_32_bits_can_reach() {
     }
     call.memory -= 1;
     match runtime.call(&store, &module, &call) {
-        Err(CallError::Guest(GuestFailure::Trapped(text))) => {
+        Err(CallError::Guest(FailedCall {
+            why: GuestFailure::Trapped(text),
+            ..
+        })) => {
             assert!(text.contains("4294967296 bytes") && text.contains("4294967295 bytes"));
         }
         other => panic!("{other:?}"),

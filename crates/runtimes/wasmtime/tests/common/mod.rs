@@ -15,7 +15,7 @@ use wasm_storage_engine::memory::MemoryKv;
 use wasm_storage_engine::{
     Coordinator, KeyRange, NamespaceId, Order, PageHint, SessionOptions, Store,
 };
-use wasm_storage_host::GuestFailure;
+use wasm_storage_host::{FailedCall, GuestFailure};
 use wasm_storage_wasmtime::{Answer, Call, CallError, Module, Runtime, RuntimeOptions};
 
 /// One for all tests of a file; those of `pooled.rs` have one with a pool.
@@ -64,10 +64,17 @@ pub(crate) fn call(store: &Store, module: &Module, call: &Call) -> Result<Answer
     RUNTIME.call(store, module, call)
 }
 
-/// Why the guest failed.
+/// Why the guest failed: at once, and nothing of it stays.
 pub(crate) fn failure(result: Result<Answer, CallError>) -> GuestFailure {
+    let failed = failed_call(result);
+    assert_eq!((failed.parts, failed.attempts), (0, 1));
+    failed.why
+}
+
+/// How the guest failed.
+pub(crate) fn failed_call(result: Result<Answer, CallError>) -> FailedCall {
     match result {
-        Err(CallError::Guest(failure)) => failure,
+        Err(CallError::Guest(failed)) => failed,
         other => panic!("the guest should have failed: {other:?}"),
     }
 }
