@@ -160,7 +160,7 @@ pub(crate) type Put<'a> =
 /// One invocation of the host, with puts only.
 pub(crate) fn commit(
     store: &Store,
-    work: impl FnOnce(Put<'_>) -> std::result::Result<(), String>,
+    mut work: impl FnMut(Put<'_>) -> std::result::Result<(), String>,
 ) -> Result<()> {
     let done = store.run(RunOptions::default(), |mut session| {
         let worked = work(&mut |ns, key, value| {

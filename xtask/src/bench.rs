@@ -22,7 +22,9 @@ const HEAD: &str = "\
 |---|---|---|---|---|---|---|---|";
 
 /// What is measured if nothing is said; E2 writes a gigabyte.
-const USUAL: [&str; 10] = ["P1", "P2", "P4", "P6", "P7", "P8", "P9", "P12", "E1", "E3"];
+const USUAL: [&str; 11] = [
+    "P1", "P2", "P3", "P4", "P6", "P7", "P8", "P9", "P12", "E1", "E3",
+];
 const LARGE: &str = "E2";
 
 /// How the command is called.

@@ -4,7 +4,8 @@
 //! none of a guest that is gone. Tests find the folder by the variable [`FOLDER_VARIABLE`].
 //!
 //! The guests are a workspace of their own, so that building for Wasm never changes which features
-//! the native crates are built with.
+//! the native crates are built with. A folder in it with a Cargo.lock is one more workspace: cargo
+//! admits no two versions 0.1.x of a crate in one.
 
 mod groups;
 
@@ -27,15 +28,19 @@ pub(crate) const FOLDER_VARIABLE: &str = "WASM_STORAGE_GUESTS";
 pub(crate) struct Guests<'a> {
     workspace: &'a Workspace,
     toolchain: WasmToolchain,
-    groups: Vec<Group>,
+    /// Each with the folder of its workspace.
+    groups: Vec<(PathBuf, Group)>,
 }
 
 impl<'a> Guests<'a> {
     /// Finds them, and sets the toolchain up where it is missing.
     pub(crate) fn of(workspace: &'a Workspace) -> Result<Self> {
-        let mut cargo = workspace.cargo();
-        let metadata = workspace::metadata(cargo.current_dir(workspace.root.join("guests")))?;
-        let groups = groups::of(&metadata);
+        let mut groups = Vec::new();
+        for folder in workspaces(workspace)? {
+            let metadata = workspace::metadata(workspace.cargo().current_dir(&folder))?;
+            let of = groups::of(&metadata).into_iter();
+            groups.extend(of.map(|group| (folder.clone(), group)));
+        }
         if groups.is_empty() {
             return Err(Error::new("there is no guest in guests/")
                 .remedy("make a folder with a Cargo.toml there; it is a member by that"));
@@ -71,12 +76,12 @@ impl<'a> Guests<'a> {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Artifact>> {
         let mut built = Vec::new();
-        for group in &self.groups {
+        for (folder, group) in &self.groups {
             let names: Vec<&str> = group.names().filter(|name| wanted(name)).collect();
             if names.is_empty() {
                 continue;
             }
-            let mut cargo = self.cargo()?;
+            let mut cargo = self.cargo(folder)?;
             cargo.args(["build", "--profile", profile]);
             if !self.by_default_toolchain() {
                 // Possibly an older compiler, taken because there is no other: cargo shall try it.
@@ -89,8 +94,8 @@ impl<'a> Guests<'a> {
 
     /// Runs clippy on all; only the default toolchain can.
     pub(crate) fn clippy(&self) -> Result<()> {
-        for group in &self.groups {
-            let mut cargo = self.cargo()?;
+        for (folder, group) in &self.groups {
+            let mut cargo = self.cargo(folder)?;
             packages(cargo.arg("clippy"), group.names());
             process::run(cargo.args(["--", "-D", "warnings"]))?;
         }
@@ -99,7 +104,7 @@ impl<'a> Guests<'a> {
 
     /// The names of all guests.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.groups.iter().flat_map(Group::names)
+        self.groups.iter().flat_map(|(_, group)| group.names())
     }
 
     /// Whether the default toolchain builds the guests, so that its clippy can look at them.
@@ -107,8 +112,8 @@ impl<'a> Guests<'a> {
         self.toolchain.rustc.is_none()
     }
 
-    /// Cargo in the guests' workspace, set to the Wasm target.
-    fn cargo(&self) -> Result<Command> {
+    /// Cargo in a workspace of guests, set to the Wasm target.
+    fn cargo(&self, folder: &Path) -> Result<Command> {
         let mut cargo = self.toolchain.cargo();
         // No path of this machine in a module: modules come out alike, and as small, anywhere.
         let home = process::cargo_home()?;
@@ -119,12 +124,26 @@ impl<'a> Guests<'a> {
         ];
         let target = format!("guests-build{}", self.toolchain.folder_suffix()?);
         cargo
-            .current_dir(self.workspace.root.join("guests"))
+            .current_dir(folder)
             .env("CARGO_BUILD_TARGET", TARGET)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
             .env("CARGO_TARGET_DIR", self.workspace.target.join(target));
         Ok(cargo)
     }
+}
+
+/// The folders of the guests' workspaces, the large one first.
+pub(crate) fn workspaces(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let guests = workspace.root.join("guests");
+    let entries = fs::read_dir(&guests).at("read", &guests)?;
+    let mut folders = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .at("read", &guests)?;
+    folders.retain(|folder| folder.join("Cargo.lock").is_file());
+    folders.sort();
+    folders.insert(0, guests);
+    Ok(folders)
 }
 
 fn packages(

@@ -6,7 +6,7 @@
 //! not built twice. Order, times and table are in `test.rs`.
 
 use crate::error::Result;
-use crate::guests::{FOLDER_VARIABLE, Guests};
+use crate::guests::{self, FOLDER_VARIABLE, Guests};
 use crate::process;
 use crate::workspace::Workspace;
 use crate::{layers, proofs, sizes};
@@ -60,13 +60,15 @@ impl Stage {
 
 fn fmt(workspace: &Workspace) -> Result<()> {
     process::run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
-    let guests = workspace.root.join("guests").join("Cargo.toml");
-    let mut cargo = workspace.cargo();
-    process::run(
-        cargo
-            .args(["fmt", "--all", "--check", "--manifest-path"])
-            .arg(guests),
-    )
+    for folder in guests::workspaces(workspace)? {
+        let mut cargo = workspace.cargo();
+        process::run(
+            cargo
+                .args(["fmt", "--all", "--check", "--manifest-path"])
+                .arg(folder.join("Cargo.toml")),
+        )?;
+    }
+    Ok(())
 }
 
 fn clippy(workspace: &Workspace) -> Result<()> {

@@ -2,9 +2,11 @@
 //! one kind and returns a number made of what it saw, so that nothing is left out.
 //!
 //! The exports of [`typed`] use the guest crate as a program would; those of
-//! [`raw`] make the import calls themselves, with keys of the same bytes. What
+//! [`raw`] make the import calls themselves, with keys of the same bytes; those of
+//! [`bytes`] are about the protocol of 2020. What
 //! both need to agree on with the host's side is in `benches/src/rows/calls.rs`.
 
+mod bytes;
 mod raw;
 mod typed;
 

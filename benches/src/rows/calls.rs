@@ -1,5 +1,5 @@
 //! P1, P2, P4: what single storage calls of a guest cost, by loops within one
-//! invocation. The guest is `benches/guests`, the imports those of the Wasmtime
+//! invocation. (P3 has the same guest: `legacy`.) The guest is `benches/guests`, the imports those of the Wasmtime
 //! adapter, the engine's settings those of its `Runtime` (epochs on).
 
 use std::path::Path;
@@ -316,16 +316,16 @@ impl Copies {
 }
 
 /// The guest, compiled, with the storage imports and the trivial one.
-struct Guest(InstancePre<StorageState>);
+pub(crate) struct Guest(InstancePre<StorageState>);
 
 /// An instance of it, within an invocation.
-struct Running {
+pub(crate) struct Running {
     store: wasmtime::Store<StorageState>,
     instance: wasmtime::Instance,
 }
 
 impl Guest {
-    fn load(path: &Path) -> Result<Self> {
+    pub(crate) fn load(path: &Path) -> Result<Self> {
         let mut config = Config::new();
         config.epoch_interruption(true);
         let engine = wasmtime::Engine::new(&config)?;
@@ -336,7 +336,7 @@ impl Guest {
         Ok(Guest(linker.instantiate_pre(&module)?))
     }
 
-    fn start(&self, session: Session, namespace: NamespaceId) -> Result<Running> {
+    pub(crate) fn start(&self, session: Session, namespace: NamespaceId) -> Result<Running> {
         let options = InvocationOptions::new(namespace);
         let invocation = Invocation::new(session, options).map_err(|(_, error)| error)?;
         let state = StorageState::new(invocation);
@@ -347,7 +347,7 @@ impl Guest {
     }
 
     /// One invocation that commits.
-    fn commit<P: WasmParams>(
+    fn commit<P: WasmParams + Clone>(
         &self,
         store: &Store,
         ns: NamespaceId,
@@ -357,7 +357,7 @@ impl Guest {
         let done = store.run(RunOptions::default(), |session| {
             // A session that is lost here leaves nothing; the error ends the program.
             let mut running = self.start(session, ns).expect("the guest starts");
-            let called = running.call::<P, ()>(function, arguments);
+            let called = running.call::<P, ()>(function, arguments.clone());
             let invocation = running.store.into_data().invocation;
             let end = match called {
                 Ok(()) => GuestEnd::Returned,
@@ -378,7 +378,7 @@ impl Running {
         Ok(function.call(&mut self.store, arguments)?)
     }
 
-    fn time<P: WasmParams, R: WasmResults>(
+    pub(crate) fn time<P: WasmParams, R: WasmResults>(
         &mut self,
         name: &str,
         arguments: P,

@@ -6,6 +6,7 @@ mod calls;
 mod command;
 mod durable;
 mod invocation;
+mod legacy;
 pub(crate) mod repair;
 mod start;
 
@@ -24,6 +25,8 @@ pub(crate) enum RowId {
     P1,
     /// own writes
     P2,
+    /// bytes against the protocol of 2020
+    P3,
     /// values of 1 MiB
     P4,
     /// one invocation, not durable
@@ -50,6 +53,7 @@ impl RowId {
         match self {
             RowId::P1 => calls::get(options, folder),
             RowId::P2 => calls::own_writes(options),
+            RowId::P3 => legacy::bytes(options),
             RowId::P4 => calls::large(options, folder),
             RowId::P6 => invocation::measure(options, folder),
             RowId::P7 => durable::time(options, folder),

@@ -7,6 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`v1`] | the import table of `wasm_storage_v1` |
+//! | [`legacy`] | the import table of 2020: `ssvm_native`, `wasmedge_native` |
 //! | [`kind`] | error kinds = status codes |
 //! | [`limits`] | every limit, with its unit |
 //! | [`keyspace`] | the first bytes of every key, and who writes them |
@@ -17,6 +18,7 @@
 
 pub mod keyspace;
 pub mod kind;
+pub mod legacy;
 pub mod limits;
 pub mod tag;
 pub mod v1;

@@ -43,11 +43,12 @@ impl<'a> KeyBuf<'a> {
     #[inline]
     pub fn extend(&mut self, bytes: &[u8]) {
         let end = self.len.saturating_add(bytes.len());
-        if let Some(room) = self.memory.get_mut(self.len..end) {
-            // A loop over pairs: `copy_from_slice` keeps its panic path.
-            for (slot, byte) in room.iter_mut().zip(bytes) {
-                *slot = *byte;
-            }
+        // Of equal lengths by `get`, so `copy_from_slice` needs no panic path; a loop would
+        // copy byte by byte in Wasm.
+        if let Some(room) = self.memory.get_mut(self.len..end)
+            && let Some(bytes) = bytes.get(..room.len())
+        {
+            room.copy_from_slice(bytes);
         }
         self.len = end;
     }

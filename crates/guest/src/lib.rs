@@ -39,6 +39,7 @@
 //! | a long call that commits in parts | [`part`] |
 //! | other namespaces | [`Namespace`] |
 //! | what can go wrong | [`Error`], [`Kind`] |
+//! | the functions of 2020 | [`compat`] |
 //! | tests without Wasm | `testing` (not in Wasm) |
 //!
 //! # Size
@@ -71,6 +72,7 @@ extern crate alloc;
 extern crate std;
 
 mod call;
+pub mod compat;
 mod counter;
 mod error;
 mod exec;
@@ -114,3 +116,8 @@ pub use wasm_storage_codec::{AsKey, AtKey, Composite, Key, KeyBuf};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So does that of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/from-2020.md")]
+struct From2020;

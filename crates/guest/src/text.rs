@@ -7,7 +7,7 @@
 
 use core::fmt::{self, Write as _};
 
-use wasm_storage_abi::keyspace::{AT, COLLECTION, MINTED, at};
+use wasm_storage_abi::keyspace::{AT, COLLECTION, LEGACY, MINTED, at};
 use wasm_storage_abi::tag;
 
 use crate::sys;
@@ -94,7 +94,7 @@ impl Line {
     /// Bytes in quotes: printable ASCII as it is, others as `\xNN`. The end mark
     /// of a text key is left out.
     #[inline(never)]
-    fn quoted(&mut self, bytes: &[u8]) {
+    pub(crate) fn quoted(&mut self, bytes: &[u8]) {
         self.push(b'"');
         for &byte in bytes.strip_suffix(&[0, 0]).unwrap_or(bytes) {
             let mut shown = byte;
@@ -191,6 +191,10 @@ pub(crate) fn write_key(key: &[u8], cut: bool, out: &mut Line) {
         write_minted(number(key).cast_signed(), out);
     } else if key.starts_with(&AT) {
         write_chosen(key, out);
+    } else if let Some(key) = key.strip_prefix(&LEGACY) {
+        out.text("key ");
+        out.quoted(key);
+        out.push(b' ');
     } else {
         write_named(key, out);
     }

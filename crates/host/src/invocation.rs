@@ -17,6 +17,7 @@ use wasm_storage_engine::layout::minted_key;
 use wasm_storage_engine::{Error, NamespaceId, OpError, SavepointId, Session};
 
 use crate::ending::End;
+use crate::legacy::Record;
 use crate::trap::Trap;
 
 /// The namespaces that a host grants beside the invocation's own, by name.
@@ -64,6 +65,8 @@ pub struct Invocation {
     pub(crate) end: End,
     /// A buffer kept for reuse.
     scratch: Vec<u8>,
+    /// What the imports of 2020 are storing or loading.
+    pub(crate) record: Record,
 }
 
 /// A result that was too large for the guest's buffer.
@@ -101,6 +104,7 @@ impl Invocation {
             error: String::new(),
             end: End::Running,
             scratch: Vec::new(),
+            record: Record::default(),
         })
     }
 
@@ -434,7 +438,7 @@ impl Invocation {
     }
 
     /// Every import but `fetch`, `info` and `error_text` begins here.
-    fn enter(&mut self, import: &'static str) -> Result<(), Trap> {
+    pub(crate) fn enter(&mut self, import: &'static str) -> Result<(), Trap> {
         self.enter_keeping_parked(import)?;
         self.parked = Parked::Nothing;
         Ok(())

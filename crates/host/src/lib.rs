@@ -3,12 +3,13 @@
 //! A runtime adapter brings two things: the guest's memory ([`GuestMemory`]) and
 //! the invocation's state ([`Invocation`]). It binds every row of the import table
 //! (`wasm_storage_abi::for_each_v1_import!`) to the function of the same name in
-//! [`calls`], and when the guest's code is over it asks the invocation how to
+//! [`calls`], those of 2020 to [`legacy`], and when the guest's code is over it asks the invocation how to
 //! [end](Invocation::end). There is no storage meaning in an adapter.
 //!
 //! | file | idea |
 //! |---|---|
 //! | [`calls`] | one function for each import: pointers and lengths → slices |
+//! | [`legacy`] | the same for the imports of 2020 |
 //! | [`memory`] | the guest's memory, checked |
 //! | [`invocation`] | the state of one call; the imports over slices |
 //! | `scan`, `exec` | the two imports with a language of their own |
@@ -19,6 +20,7 @@ pub mod calls;
 pub mod ending;
 mod exec;
 pub mod invocation;
+pub mod legacy;
 pub mod memory;
 mod scan;
 pub mod trap;

@@ -35,6 +35,13 @@ pub enum Trap {
     Doomed,
     /// The invocation's deadline passed within a host call.
     Overdue,
+    /// An import without a status cannot answer otherwise (those of 2020).
+    Refused {
+        /// The import.
+        import: &'static str,
+        /// Why.
+        error: Error,
+    },
     /// A defect of the host.
     Internal(Error),
 }
@@ -56,6 +63,7 @@ impl fmt::Display for Trap {
             Trap::Aborted => f.write_str("the guest aborted the call"),
             Trap::Doomed => f.write_str("the call cannot commit any more"),
             Trap::Overdue => f.write_str("the deadline of the call has passed"),
+            Trap::Refused { import, error } => write!(f, "{import}: {error}"),
             Trap::Internal(error) => write!(f, "defect in the host: {error}"),
         }
     }

@@ -76,6 +76,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use wasm_storage_abi::Kind;
+use wasm_storage_abi::keyspace::LEGACY;
 use wasm_storage_codec::record::Entry;
 use wasm_storage_engine::{
     Attempt, KeyRange, NamespaceId, Order, PageHint, RunOptions, SessionOptions, Store,
@@ -275,7 +276,11 @@ impl Host {
             &mut |key, value| {
                 let mut shown = Line::new();
                 write_key(key, false, &mut shown);
-                let _ = match Entry::parse(value) {
+                let entry = Entry::parse(value);
+                let _ = match entry {
+                    _ if key.starts_with(&LEGACY) => {
+                        writeln!(lines, "{shown}{} bytes of 2020", value.len())
+                    }
                     Ok(entry) => writeln!(lines, "{shown}{entry}"),
                     Err(error) => writeln!(lines, "{shown}{} bytes: {error}", value.len()),
                 };

@@ -24,17 +24,20 @@
 //! | `module` | what a module must be to be loaded |
 //! | `linker` | the rows of the import table → `wasm_storage_host::calls` |
 //! | `pool` | instances that are used again, a fixed number at a time |
+//! | `legacy` | the same for the imports of 2020; which form of them a module has |
 //! | `limits` | the memory limit; the ticks of the deadline |
 //!
 //! There is no storage meaning here.
 #![forbid(unsafe_code)]
 
+mod legacy;
 mod limits;
 mod linker;
 mod module;
 mod pool;
 mod runtime;
 
+pub use legacy::{add_number_keys_to_linker, has_number_keys};
 pub use linker::{StorageState, add_to_linker};
 pub use module::{LoadError, Module};
 pub use runtime::{Answer, Call, CallError, Runtime, RuntimeOptions};

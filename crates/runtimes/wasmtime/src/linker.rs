@@ -1,5 +1,6 @@
 //! The imports of `wasm_storage_v1`, bound to a Wasmtime linker: every row of the
 //! import table to the function of the same name in `wasm_storage_host::calls`.
+//! (Those of 2020: `legacy`.)
 //!
 //! The guest's memory is looked up by name once and kept: a look-up in every call
 //! costs twenty times as much as the call.
@@ -27,8 +28,11 @@ impl StorageState {
     }
 }
 
-/// Adds every import of `wasm_storage_v1` to a linker. `state` finds the
-/// [`StorageState`] in the embedder's data; use a fresh one for each instance.
+/// Adds every import of `wasm_storage_v1` to a linker, and those of 2020 in the form
+/// with text keys. `state` finds the [`StorageState`] in the embedder's data; use a
+/// fresh one for each instance.
+///
+/// A module of 2020 with numbers as keys needs [`add_number_keys_to_linker`](crate::add_number_keys_to_linker), too.
 ///
 /// # Running again
 ///
@@ -100,11 +104,11 @@ pub fn add_to_linker<T: 'static>(
         )*};
     }
     for_each_v1_import!(bind);
-    Ok(())
+    crate::legacy::add(linker, state)
 }
 
 /// Calls `then` with the running invocation and the guest's memory.
-fn with_memory<T, R>(
+pub(crate) fn with_memory<T, R>(
     caller: &mut Caller<'_, T>,
     state: fn(&mut T) -> &mut StorageState,
     import: &'static str,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, ModuleExport};
 
+use crate::legacy;
 use crate::runtime::{CallError, Data};
 
 /// A module, compiled and linked: every call makes a fresh instance of it.
@@ -133,6 +134,8 @@ fn load(engine: &Engine, linker: &Linker<Data>, bytes: &[u8]) -> Result<Instance
         wasmtime::Module::from_binary(engine, bytes).map_err(|error| invalid(&causes(&error)))?;
     check_imports(&module)?;
     check_memory(&module)?;
+    let linker = legacy::linker_for(&module, linker, |data| &mut data.storage)
+        .map_err(|error| format!("cannot be linked: {}", causes(&error)))?;
     linker
         .instantiate_pre(&module)
         .map_err(|error| format!("cannot be linked: {}", causes(&error)))
@@ -169,14 +172,18 @@ fn check_imports(module: &wasmtime::Module) -> Result<(), String> {
         .collect();
     let unknown: Vec<String> = module
         .imports()
-        .filter(|import| !known.contains(&(import.module(), import.name())))
+        .filter(|import| {
+            !known.contains(&(import.module(), import.name())) && !legacy::is_import(import)
+        })
         .map(|import| format!("{:?} {:?}", import.module(), import.name()))
         .collect();
     if unknown.is_empty() {
-        return Ok(());
+        return legacy::check_types(module);
     }
     let hint = if unknown.iter().any(|import| import.contains("wasi")) {
         "; WASI is not provided: build for wasm32-unknown-unknown"
+    } else if legacy::is_of_before(module) {
+        "; the storage crates of 2020 are known from version 0.1.22 on"
     } else {
         ""
     };

@@ -142,7 +142,7 @@ impl From<RunError> for CallError {
 /// What a Wasmtime store carries here.
 #[derive(Debug)]
 pub(crate) struct Data {
-    storage: StorageState,
+    pub(crate) storage: StorageState,
     memory: MemoryLimiter,
 }
 
