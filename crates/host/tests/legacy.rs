@@ -347,6 +347,7 @@ fn a_read_only_call_loads_and_its_end_store_traps() {
         namespace: store.default_namespace().unwrap(),
         grants: Grants::default(),
         input: b"".as_slice().into(),
+        parts: false,
     };
     guest.call = Invocation::new(store.begin(SessionOptions::read_only()), options).unwrap();
     guest.begin_load(KEY).unwrap();
