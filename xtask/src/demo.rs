@@ -33,6 +33,7 @@ pub(crate) fn run(workspace: &Workspace, texts: &[PathBuf]) -> Result<()> {
     counter(&cli)?;
     count_words(&cli, &texts)?;
     trap(&cli)?;
+    of_2020(&cli)?;
     println!("\nWhat the store holds, decoded by its tags:");
     let scan = cli.scan()?;
     check(!scan.is_empty(), "the scan shows entries")?;
@@ -114,6 +115,21 @@ fn trap(cli: &Cli<'_>) -> Result<()> {
         cli.scan_quietly()? == before,
         "a scan shows the same entries as before",
     )
+}
+
+fn of_2020(cli: &Cli<'_>) -> Result<()> {
+    println!(
+        "\nPrograms over the storage crates of 2020 as they were published; what one stores, every other reads:"
+    );
+    let stored = cli.run(&Call::of("ssvm_2020", "store_all"))?;
+    for module in ["ssvm_2020", "wasmedge_2020", "compat_2020"] {
+        let checked = cli.run(&Call::of(module, "check_all"))?;
+        check(
+            checked == stored && !stored.trim().is_empty(),
+            &format!("{module} finds all {} values", stored.trim()),
+        )?;
+    }
+    Ok(())
 }
 
 /// Prints a check that holds; one that does not is an error.
