@@ -374,7 +374,8 @@ impl Queue {
         let mut state = self.state();
         state.group_served();
         state.hand_on(now);
-        if !state.leading {
+        // Waking nobody is a system call, too.
+        if state.closed && !state.leading {
             self.idle.notify_all();
         }
     }
