@@ -43,6 +43,11 @@ impl Error {
         self.0.kind
     }
 
+    /// The same error, with the key it is about in front.
+    pub(crate) fn of_key(self, key: &[u8]) -> Self {
+        Error::new(self.kind(), format!("key {}: {self}", show_key(key)))
+    }
+
     /// A size over its limit: `what`, the limit and the actual size, in bytes.
     pub fn too_large(what: &str, limit: usize, actual: usize) -> Self {
         Self::new(

@@ -22,6 +22,7 @@ pub mod error;
 pub mod kv;
 pub mod layout;
 pub mod memory;
+mod merge;
 mod overlay;
 pub mod session;
 pub mod store;

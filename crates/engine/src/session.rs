@@ -7,8 +7,7 @@
 //! the first operation, not before: an invocation that stores nothing costs the
 //! store nothing.
 
-use std::cmp::Ordering;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::time::Instant;
 
 use wasm_storage_abi::{Kind, limits};
@@ -18,8 +17,9 @@ use crate::backend::{
     Commit, CommitId, Key, KeyRange, Mode, NamespaceId, Order, Outcome, PageHint, Transaction,
     TxError, Visit, Why, Write,
 };
-use crate::error::{Error, show_key};
+use crate::error::Error;
 use crate::layout;
+use crate::merge::{Merge, ScanEnd};
 use crate::overlay::Overlay;
 use crate::store::{SessionOptions, Store};
 
@@ -121,9 +121,6 @@ pub struct SavepointId(pub u32);
 
 type Result<T> = std::result::Result<T, OpError>;
 
-/// A scan looks at the clock after this many entries.
-const ENTRIES_PER_LOOK: usize = 1024;
-
 impl Session {
     pub(crate) fn new(store: Store, options: SessionOptions, plan: Plan) -> Self {
         Session {
@@ -184,7 +181,7 @@ impl Session {
             })
         })?;
         match bad {
-            Some(error) => Err(named(error, key.bytes).into()),
+            Some(error) => Err(error.of_key(key.bytes).into()),
             None => Ok(found),
         }
     }
@@ -213,11 +210,8 @@ impl Session {
     pub fn put(&mut self, ns: NamespaceId, key: &[u8], value: &[u8]) -> Result<()> {
         check_key(key)?;
         if value.len() > limits::VALUE_BYTES {
-            return Err(named(
-                Error::too_large("a value", limits::VALUE_BYTES, value.len()),
-                key,
-            )
-            .into());
+            let error = Error::too_large("a value", limits::VALUE_BYTES, value.len());
+            return Err(error.of_key(key).into());
         }
         self.write(ns, key, Write::Put(layout::physical_value(value)))
     }
@@ -304,31 +298,21 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Ok(());
         };
-        let mut merge = Merge {
-            own: OwnWrites::new(self.overlay.range(ns, range), order),
-            order,
-            visit,
-            deadline: self.options.deadline,
-            looked_at: 0,
-            overdue: false,
-            bad: None,
-            unmergeable: false,
-            ended: false,
-        };
+        let own = self.overlay.range(ns, range);
+        let mut merge = Merge::new(own, order, visit, self.options.deadline);
         let scanned = transaction.scan(ns, range, order, hint, &mut |key, value| {
             merge.stored(key, value)
         });
         if scanned.is_ok() {
             merge.rest();
         }
-        let (bad, overdue, unmergeable) = (merge.bad.take(), merge.overdue, merge.unmergeable);
-        drop(merge);
-        match (scanned, bad) {
+        let end = merge.end();
+        match (scanned, end) {
             (Err(error), _) => Err(self.failed(error)),
-            (Ok(()), Some(error)) if unmergeable => Err(self.unmergeable(error)),
-            (Ok(()), Some(error)) => Err(error.into()),
-            (Ok(()), None) if overdue => Err(OpError::Overdue),
-            (Ok(()), None) => Ok(()),
+            (Ok(()), ScanEnd::Done) => Ok(()),
+            (Ok(()), ScanEnd::Overdue) => Err(OpError::Overdue),
+            (Ok(()), ScanEnd::Bad(error)) => Err(error.into()),
+            (Ok(()), ScanEnd::Unmergeable(error)) => Err(self.unmergeable(error)),
         }
     }
 
@@ -498,7 +482,7 @@ impl Session {
 
     /// `Overdue` if the deadline has passed, for work of many operations.
     pub fn on_time(&self) -> Result<()> {
-        if has_passed(self.options.deadline) {
+        if self.options.deadline.is_some_and(|at| Instant::now() >= at) {
             return Err(OpError::Overdue);
         }
         Ok(())
@@ -568,7 +552,7 @@ impl Session {
         self.begin_write()?;
         self.touch(ns);
         let written = self.overlay.write(Key { ns, bytes: key }, write);
-        written.map_err(|error| named(error, key).into())
+        written.map_err(|error| error.of_key(key).into())
     }
 
     fn ask<T>(
@@ -613,23 +597,11 @@ impl From<Fate> for Outcome {
     }
 }
 
-fn has_passed(deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|at| Instant::now() >= at)
-}
-
 fn check_key(key: &[u8]) -> std::result::Result<(), Error> {
     if key.len() > limits::KEY_BYTES {
-        return Err(named(
-            Error::too_large("a key", limits::KEY_BYTES, key.len()),
-            key,
-        ));
+        return Err(Error::too_large("a key", limits::KEY_BYTES, key.len()).of_key(key));
     }
     Ok(())
-}
-
-/// The same error, with the key it is about in front.
-fn named(error: Error, key: &[u8]) -> Error {
-    Error::new(error.kind(), format!("key {}: {error}", show_key(key)))
 }
 
 fn no_savepoint(savepoint: SavepointId) -> Error {
@@ -637,132 +609,4 @@ fn no_savepoint(savepoint: SavepointId) -> Error {
         Kind::InvalidArgument,
         format!("savepoint {} is not open", savepoint.0),
     )
-}
-
-/// A session's own writes of a range, in scan order.
-struct OwnWrites<'a> {
-    writes: Box<dyn DoubleEndedIterator<Item = (&'a [u8], &'a Write)> + 'a>,
-    order: Order,
-    next: Option<(&'a [u8], &'a Write)>,
-}
-
-impl<'a> OwnWrites<'a> {
-    fn new(
-        writes: Box<dyn DoubleEndedIterator<Item = (&'a [u8], &'a Write)> + 'a>,
-        order: Order,
-    ) -> Self {
-        let mut own = OwnWrites {
-            writes,
-            order,
-            next: None,
-        };
-        own.advance();
-        own
-    }
-
-    fn advance(&mut self) {
-        self.next = match self.order {
-            Order::Forward => self.writes.next(),
-            Order::Reverse => self.writes.next_back(),
-        };
-    }
-}
-
-/// Stored entries and own writes, merged into one ordered sequence: an own write
-/// hides the stored entry under the same key.
-struct Merge<'a, 'v> {
-    own: OwnWrites<'a>,
-    order: Order,
-    visit: &'a mut Visit<'v>,
-    deadline: Option<Instant>,
-    /// Entries so far, hidden ones included.
-    looked_at: usize,
-    overdue: bool,
-    bad: Option<Error>,
-    /// `bad` is about an own addition.
-    unmergeable: bool,
-    /// The visitor broke off, a stored entry was bad, or time is over.
-    ended: bool,
-}
-
-impl Merge<'_, '_> {
-    /// The store shows an entry: own writes before it come first.
-    fn stored(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
-        self.look_at_the_clock()?;
-        while let Some((own, write)) = self.own.next {
-            let before = match self.order {
-                Order::Forward => own.cmp(key),
-                Order::Reverse => key.cmp(own),
-            };
-            if before == Ordering::Greater {
-                break;
-            }
-            self.own.advance();
-            if before == Ordering::Equal {
-                return self.show_own(own, write, Some(value));
-            }
-            self.show_own(own, write, None)?;
-        }
-        self.show(key, value)
-    }
-
-    /// The store has no more: the own writes that are left.
-    fn rest(&mut self) {
-        while !self.ended
-            && let Some((key, write)) = self.own.next
-        {
-            self.own.advance();
-            if self.show_own(key, write, None).is_break() {
-                return;
-            }
-        }
-    }
-
-    /// An own write, over what the store holds under its key.
-    fn show_own(&mut self, key: &[u8], write: &Write, stored: Option<&[u8]>) -> ControlFlow<()> {
-        self.look_at_the_clock()?;
-        match write {
-            Write::Put(value) => self.show(key, value),
-            Write::Delete => ControlFlow::Continue(()),
-            Write::Add(delta) => {
-                let stored = stored.map(layout::guest_value).transpose();
-                match stored.and_then(|entry| layout::add(entry, *delta, key)) {
-                    Ok(sum) => self.hand_out(key, &record::i64_entry(sum)),
-                    Err(error) => {
-                        self.unmergeable = true;
-                        self.refuse(error)
-                    }
-                }
-            }
-        }
-    }
-
-    fn look_at_the_clock(&mut self) -> ControlFlow<()> {
-        self.looked_at += 1;
-        if self.looked_at.is_multiple_of(ENTRIES_PER_LOOK) && has_passed(self.deadline) {
-            self.overdue = true;
-            self.ended = true;
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn show(&mut self, key: &[u8], physical: &[u8]) -> ControlFlow<()> {
-        match layout::guest_value(physical) {
-            Ok(value) => self.hand_out(key, value),
-            Err(error) => self.refuse(named(error, key)),
-        }
-    }
-
-    fn hand_out(&mut self, key: &[u8], value: &[u8]) -> ControlFlow<()> {
-        let flow = (self.visit)(key, value);
-        self.ended |= flow.is_break();
-        flow
-    }
-
-    fn refuse(&mut self, error: Error) -> ControlFlow<()> {
-        self.bad = Some(error);
-        self.ended = true;
-        ControlFlow::Break(())
-    }
 }

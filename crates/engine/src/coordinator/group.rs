@@ -224,6 +224,7 @@ impl<'g, K: OrderedKv> Leader<'g, K> {
             // Here an expiry that has passed since it was read will be a conflict, and a
             // quota that is used up a rejection.
             let verdict = match decided.pending.conflict(member) {
+                _ if decided.pending.drops_for(member) => Err(Outcome::Conflict(dropping())),
                 Some(key) if !shared.has(Defect::NoTestInsideGroup) => {
                     Err(Outcome::Conflict(beaten(key)))
                 }
@@ -322,13 +323,15 @@ impl<K: OrderedKv> Drop for Leader<'_, K> {
 }
 
 impl<'m> Pending<'m> {
+    /// Whether this group drops a namespace that the member uses.
+    fn drops_for(&self, member: &Member) -> bool {
+        self.dropped.iter().any(|ns| member.uses(*ns))
+    }
+
     /// What of this group the member has read, if anything.
     fn conflict(&self, member: &Member) -> Option<&'m OwnedKey> {
         if self.writes.is_empty() {
             return None;
-        }
-        if self.dropped.iter().any(|ns| member.uses(*ns)) {
-            return self.writes.keys().next().copied();
         }
         // The fewer are looked up among the more: everybody in the group waits here.
         let read: usize = member.reads.points().map(<[u64]>::len).sum();
@@ -420,6 +423,12 @@ impl<'m> Pending<'m> {
             _ => Outcome::Rejected(error),
         })
     }
+}
+
+/// Says that a namespace is going; the next attempt finds it gone.
+fn dropping() -> Why {
+    let text = "a namespace of this call is dropped by a commit of the same moment";
+    Why::Beaten(Error::new(Kind::Conflict, text))
 }
 
 /// Says that another transaction was faster, and where.
