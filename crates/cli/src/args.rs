@@ -170,7 +170,8 @@ A line is the key, a tab, the value. Keys are shown as
   name/00000007     an entry of another Map, the key in hex
   minted 7          a key that the host has made
   at (\"a\", 7u64)    a key of the caller's choosing
-  hex 0002ff        any other key
+  2020 \"0123\"       a key of the storage imports of 2020
+  hex 0003ff        any other key
 
 Examples:
   wasm-storage scan

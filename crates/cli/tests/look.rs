@@ -39,7 +39,7 @@ fn store() -> Place {
 /// What `scan` shows of it, in the order of the keys' bytes.
 const SHOWN: &str = "\
 minted 7\tstring \"seven\"
-hex 00026c6567616379\thex 0f00726177 (5 bytes)
+2020 \"legacy\"\thex 0f00726177 (5 bytes)
 at \"price\"\ti32[2] 1 2
 at (\"a\", 7u64)\tchar 'ü'
 greeting\tstring \"hello \\u{1b}[31m\"

@@ -7,7 +7,8 @@
 //! | `name/00000007` | an entry of another `Map`: the key's type is not stored |
 //! | `minted 7` | made by the host |
 //! | `at "text"`, `at (7u64, -1i64)` | the `_at` functions, as Rust literals |
-//! | `hex 0002ff` | any other |
+//! | `2020 "0123…"` | the imports of 2020 |
+//! | `hex 0003ff` | any other |
 //!
 //! Invariant: what is not quoted has no space, quote or slash, so no name can be
 //! taken for another form. Whether a `Map` key is text is a guess: bytes that read
@@ -34,6 +35,11 @@ impl fmt::Display for Key<'_> {
             && let Some(key) = at(key)
         {
             return write!(f, "at {key}");
+        }
+        if let Some(key) = self.0.strip_prefix(&keyspace::LEGACY)
+            && let Ok(key) = std::str::from_utf8(key)
+        {
+            return write!(f, "2020 {key:?}");
         }
         if self.0.is_empty() {
             return f.write_str("\"\"");
@@ -186,7 +192,9 @@ mod tests {
     fn all_other_keys_are_hex() {
         assert_eq!(shown(b""), "\"\"");
         assert_eq!(shown(b"\0\x01\x07"), "hex 000107");
-        assert_eq!(shown(b"\0\x02k"), "hex 00026b");
+        assert_eq!(shown(b"\0\x02k"), "2020 \"k\"");
+        assert_eq!(shown(b"\0\x02\xff"), "hex 0002ff");
+        assert_eq!(shown(b"\0\x03k"), "hex 00036b");
         assert_eq!(shown(b"\0\x04\x09k"), "hex 0004096b");
         assert_eq!(shown(b"\0\x04\x05\x03"), "hex 00040503");
         assert_eq!(shown(b"a\tb"), "hex 610962");
