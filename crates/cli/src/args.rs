@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use wasm_storage_abi::limits;
 
-use crate::units;
+use crate::{buffers, units};
 
 /// Run WebAssembly programs that keep their data, and look at the data they keep.
 #[derive(Debug, Parser)]
@@ -78,12 +78,19 @@ if it fails, traps or does not end in time, nothing is.
 With --parts a guest may end parts of its call (storage::part), for jobs that are too long for one
 transaction: what it had stored in them stays then, and the message says how many parts that are.
 
+A function that was built for wasm-bindgen 0.2.61, as the modules of 2020 were, takes text and
+bytes: --text and --bytes, in the function's order. What it returns is printed as text, and with
+--bytes-out as it is. Nothing but its type, an odd number of i32, tells such a function from others;
+it is called that way unless numbers are given.
+
 Printed: the bytes of `finish` if the guest called it, else the function's results, one a line.
 
 Examples:
   wasm-storage run counter.wasm increment
   cat *.txt | wasm-storage run words.wasm feed --input -
   wasm-storage run two_stores.wasm put -1 0xff --grant ledger
+  wasm-storage run hello.wasm say --text Tim
+  wasm-storage run image.wasm resize --text 50% --bytes a.png --bytes-out > b.png
   wasm-storage run long_job.wasm work 1000 --parts --timeout 1h
   wasm-storage run untrusted.wasm main --timeout 200ms --memory 16MiB";
 
@@ -99,6 +106,13 @@ pub(crate) struct Run {
     /// The function's arguments, decimal or 0x hex for integers
     #[arg(allow_negative_numbers = true)]
     pub(crate) numbers: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) buffers: buffers::Typed,
+
+    /// Write the bytes that such a function returns as they are; else they are shown as text
+    #[arg(long, conflicts_with = "numbers")]
+    pub(crate) bytes_out: bool,
 
     /// The bytes that the guest finds as its input; - reads standard input
     #[arg(long, value_name = "FILE")]
@@ -251,6 +265,29 @@ mod tests {
         };
         assert_eq!(run.timeout, Duration::from_millis(limits::DEADLINE_MS));
         assert_eq!(run.memory, limits::GUEST_MEMORY_BYTES);
+    }
+
+    #[test]
+    fn text_and_bytes_keep_their_order_and_text_may_begin_with_a_hyphen() {
+        let words =
+            "run m.wasm f --text a --bytes b --parts --text -1 --text=--text --bytes - --text";
+        let words = words.split(' ').chain([""]);
+        let args = Args::parse_from(["wasm-storage"].into_iter().chain(words));
+        let Command::Run(run) = args.command else {
+            panic!("not run");
+        };
+        let text = |text: &str| buffers::Buffer::Text(text.into());
+        let bytes = |file: &str| buffers::Buffer::Bytes(file.into());
+        let typed = [
+            text("a"),
+            bytes("b"),
+            text("-1"),
+            text("--text"),
+            bytes("-"),
+            text(""),
+        ];
+        assert_eq!(run.buffers.0, typed);
+        assert!(run.parts && run.numbers.is_empty());
     }
 
     #[test]

@@ -14,12 +14,14 @@
 //! | [`settings`] | environment and defaults → all that a command needs |
 //! | [`commands`] | `run`, `get`, `scan`, `verify` |
 //! | [`opening`] | the store and the namespace of a command |
+//! | [`buffers`] | text and bytes for a guest's function |
 //! | [`numbers`] | arguments of a guest's function, by its type |
 //! | [`show`] | keys and values as text |
 //! | [`failure`] | why a command ends, and its exit code |
 #![forbid(unsafe_code)]
 
 mod args;
+mod buffers;
 mod commands;
 mod failure;
 mod numbers;

@@ -4,6 +4,7 @@
 //! Integers may be given signed or unsigned, as a whole of the type's bits: for
 //! an i32, `-1`, `4294967295` and `0xffffffff` are the same.
 
+use wasm_storage_host::convention::{Convention, counted};
 use wasm_storage_wasmtime::{Module, Val, ValType};
 
 use crate::failure::Failure;
@@ -24,8 +25,14 @@ pub(crate) fn parse(
             count => format!("{count} arguments"),
         };
         let names: Vec<String> = types.iter().map(ToString::to_string).collect();
+        let or_buffers = match module.convention(function)? {
+            Convention::Buffers(count) => {
+                format!("; or {}, by --text or --bytes", counted(count))
+            }
+            Convention::Numbers => String::new(),
+        };
         return Err(Failure::Usage(format!(
-            "{}: function {function:?} takes {arguments} ({}), not {}",
+            "{}: function {function:?} takes {arguments} ({}), not {}{or_buffers}",
             module.name(),
             names.join(", "),
             numbers.len()

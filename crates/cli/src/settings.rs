@@ -8,6 +8,7 @@ use wasm_storage_abi::{keyspace, limits};
 use wasm_storage_engine::{Error, NamespaceName};
 
 use crate::args::{self, Args, Hex};
+use crate::buffers::{Buffer, is_stdin};
 use crate::failure::Failure;
 
 /// The store in the current folder.
@@ -40,7 +41,12 @@ pub(crate) struct Run {
     pub(crate) function: String,
     /// As typed: the function's type says what they mean.
     pub(crate) numbers: Vec<String>,
-    pub(crate) input: Input,
+    /// Text and bytes, if there are no numbers.
+    pub(crate) buffers: Vec<Buffer>,
+    /// Whether to write what the function returns as it is.
+    pub(crate) bytes_out: bool,
+    /// Where the guest's input comes from.
+    pub(crate) input: Option<PathBuf>,
     /// Names of further namespaces.
     pub(crate) grants: Vec<String>,
     /// Whether the guest may commit in parts.
@@ -50,14 +56,6 @@ pub(crate) struct Run {
     pub(crate) memory: usize,
     /// Where compiled modules are kept.
     pub(crate) cache: Option<PathBuf>,
-}
-
-/// Where the guest's input comes from.
-#[derive(Debug)]
-pub(crate) enum Input {
-    Nothing,
-    Stdin,
-    File(PathBuf),
 }
 
 /// Show one entry.
@@ -92,11 +90,9 @@ impl Settings {
                 module: run.module,
                 function: run.function,
                 numbers: run.numbers,
-                input: match run.input {
-                    None => Input::Nothing,
-                    Some(path) if path.as_os_str() == "-" => Input::Stdin,
-                    Some(path) => Input::File(path),
-                },
+                bytes_out: run.bytes_out,
+                input: once_from_stdin(&run.buffers.0, run.input)?,
+                buffers: run.buffers.0,
                 grants: run
                     .grant
                     .into_iter()
@@ -139,6 +135,19 @@ impl Settings {
 /// An error of the engine about something that was typed.
 fn usage(error: Error) -> Failure {
     Failure::Usage(error.to_string())
+}
+
+/// The input, if standard input is not to be read for something else, too.
+fn once_from_stdin(buffers: &[Buffer], input: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
+    let files = buffers.iter().filter_map(|buffer| match buffer {
+        Buffer::Bytes(path) => Some(path),
+        Buffer::Text(_) => None,
+    });
+    if files.chain(&input).filter(|path| is_stdin(path)).count() > 1 {
+        let text = "standard input can be read once: give - to one of --input and --bytes";
+        return Err(Failure::Usage(text.into()));
+    }
+    Ok(input)
 }
 
 fn namespace(name: String) -> Result<String, Failure> {

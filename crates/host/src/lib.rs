@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`calls`] | one function for each import: pointers and lengths → slices |
 //! | [`legacy`] | the same for the imports of 2020 |
+//! | [`convention`] | how a function is called: numbers, or the buffers of wasm-bindgen 0.2.61 |
 //! | [`memory`] | the guest's memory, checked |
 //! | [`invocation`] | the state of one call; the imports over slices |
 //! | `scan`, `exec` | the two imports with a language of their own |
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod calls;
+pub mod convention;
 pub mod ending;
 mod exec;
 pub mod invocation;

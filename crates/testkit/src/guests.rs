@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 /// Names the folder of the built guests, if it is not the workspace's own.
 pub const VARIABLE: &str = "WASM_STORAGE_GUESTS";
 
+/// A guest in WAT that is called as those of wasm-bindgen 0.2.61 are: `say` and others.
+/// It checks what its allocator is given back, and stores what was freed from outside.
+pub const BINDGEN: &str = include_str!("bindgen.wat");
+
 /// Where the module of guest `name` is.
 ///
 /// # Panics

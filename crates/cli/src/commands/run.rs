@@ -4,23 +4,23 @@
 //! input) makes no store, and no guest code runs before all of it is checked.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use wasm_storage_abi::limits;
-use wasm_storage_wasmtime::{Answer, Call, Runtime, RuntimeOptions};
+use wasm_storage_wasmtime::{Answer, Args, Call, Convention, Module, Runtime, RuntimeOptions};
 
 use crate::failure::Failure;
-use crate::settings::{Input, Run, Settings};
-use crate::{numbers, opening, say, show};
+use crate::settings::{Run, Settings};
+use crate::{buffers, numbers, opening, say, show};
 
 /// Runs the command.
 pub(crate) fn run(settings: &Settings, run: &Run) -> Result<(), Failure> {
     let runtime = runtime(run)?;
     let module = runtime.load(&run.module)?;
-    let args = numbers::parse(&module, &run.function, &run.numbers)?;
-    let input = read(&run.input)?;
+    let args = arguments(&module, run)?;
+    let input = read(run.input.as_deref())?;
 
     let store = opening::to_write(settings)?;
     let namespace = store.namespace(&settings.namespace, true)?;
@@ -54,7 +54,7 @@ pub(crate) fn run(settings: &Settings, run: &Run) -> Result<(), Failure> {
             &format!("the call counts, but closing the store failed: {error}"),
         );
     }
-    print(&answer)
+    print(&answer, run.bytes_out)
 }
 
 /// The runtime, with its cache where that can be had.
@@ -75,24 +75,28 @@ fn runtime(run: &Run) -> Result<Runtime, Failure> {
     Ok(with(None)?)
 }
 
-/// The guest's input, refused before more than its limit is held.
-fn read(input: &Input) -> Result<Vec<u8>, Failure> {
-    let (name, from): (String, Box<dyn Read>) = match input {
-        Input::Nothing => return Ok(Vec::new()),
-        Input::Stdin => ("standard input".into(), Box::new(io::stdin())),
-        Input::File(path) => {
-            let name = path.display().to_string();
-            match File::open(path) {
-                Ok(file) => (name, Box::new(file)),
-                Err(error) => return Err(unreadable(&name, &error)),
-            }
-        }
+/// The arguments, which fit the function.
+fn arguments(module: &Module, run: &Run) -> Result<Args, Failure> {
+    let by_buffers = match module.convention(&run.function)? {
+        // A function of buffers that takes none, or is given too few.
+        Convention::Buffers(_) => run.numbers.is_empty(),
+        Convention::Numbers => !run.buffers.is_empty() || run.bytes_out,
     };
-    let most = u64::try_from(limits::INPUT_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    from.take(most.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(&name, &error))?;
+    let args = if by_buffers {
+        Args::Buffers(buffers::read(&run.buffers)?)
+    } else {
+        Args::Numbers(numbers::parse(module, &run.function, &run.numbers)?)
+    };
+    module.check(&run.function, &args)?;
+    Ok(args)
+}
+
+/// The guest's input, refused before more than its limit is held.
+fn read(input: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    let Some(path) = input else {
+        return Ok(Vec::new());
+    };
+    let (name, bytes) = buffers::read_one(path, "the input", limits::INPUT_BYTES)?;
     if bytes.len() > limits::INPUT_BYTES {
         return Err(Failure::Usage(format!(
             "{name}: the input is over the limit of {} bytes",
@@ -102,16 +106,14 @@ fn read(input: &Input) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Failure {
-    Failure::Usage(format!("{name}: the input cannot be read: {error}"))
-}
-
 /// The result: the bytes of `finish`, or what the function returned.
-fn print(answer: &Answer) -> Result<(), Failure> {
+fn print(answer: &Answer, bytes_out: bool) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match &answer.reply.result {
-        Some(bytes) => out.write_all(bytes)?,
-        None => {
+    match (&answer.reply.result, &answer.buffer) {
+        (Some(bytes), _) => out.write_all(bytes)?,
+        (None, Some(bytes)) if bytes_out => out.write_all(bytes)?,
+        (None, Some(bytes)) => writeln!(out, "{}", String::from_utf8_lossy(bytes))?,
+        (None, None) => {
             for value in &answer.values {
                 writeln!(out, "{}", show::number(value))?;
             }

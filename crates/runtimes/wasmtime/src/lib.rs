@@ -22,6 +22,7 @@
 //! |---|---|
 //! | `runtime` | compile, call: the way of one invocation |
 //! | `module` | what a module must be to be loaded |
+//! | `convention` | calls that pass text and bytes as modules of 2020 take them |
 //! | `linker` | the rows of the import table → `wasm_storage_host::calls` |
 //! | `pool` | instances that are used again, a fixed number at a time |
 //! | `legacy` | the same for the imports of 2020; which form of them a module has |
@@ -30,6 +31,7 @@
 //! There is no storage meaning here.
 #![forbid(unsafe_code)]
 
+mod convention;
 mod legacy;
 mod limits;
 mod linker;
@@ -40,5 +42,6 @@ mod runtime;
 pub use legacy::{add_number_keys_to_linker, has_number_keys};
 pub use linker::{StorageState, add_to_linker};
 pub use module::{LoadError, Module};
-pub use runtime::{Answer, Call, CallError, Runtime, RuntimeOptions};
+pub use runtime::{Answer, Args, Call, CallError, Runtime, RuntimeOptions};
+pub use wasm_storage_host::convention::Convention;
 pub use wasmtime::{FuncType, Val, ValType};

@@ -7,10 +7,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, ModuleExport};
+use wasm_storage_host::convention::{self, Allocator, Convention};
+use wasmtime::{Engine, ExternType, FuncType, InstancePre, Linker, ModuleExport, Val, ValType};
 
+use crate::convention::{allocator, is_initialize, signature};
 use crate::legacy;
-use crate::runtime::{CallError, Data};
+use crate::runtime::{Args, CallError, Data};
 
 /// A module, compiled and linked: every call makes a fresh instance of it.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub struct Module {
     name: Arc<str>,
     /// By name. Asking Wasmtime in every call costs more than the call itself.
     functions: Arc<BTreeMap<String, Function>>,
+    allocator: Allocator,
 }
 
 /// An exported function.
@@ -73,6 +76,7 @@ impl Module {
         load(engine, linker, bytes)
             .map(|pre| Module {
                 functions: Arc::new(functions(pre.module())),
+                allocator: allocator(pre.module()),
                 pre,
                 name: name.into(),
             })
@@ -100,6 +104,62 @@ impl Module {
         Ok(&self.export(name)?.ty)
     }
 
+    /// How a function can be called.
+    ///
+    /// Errors: `Usage`, with the functions that there are.
+    pub fn convention(&self, name: &str) -> Result<Convention, CallError> {
+        let signature = signature(self.function(name)?);
+        Ok(self.allocator.convention(&signature))
+    }
+
+    /// Whether a function can be called with these arguments: what
+    /// [`Runtime::call`](crate::Runtime::call) looks at before anything runs.
+    ///
+    /// Errors: `Usage`, with what the function takes; `Refused` if there are too many
+    /// bytes.
+    pub fn check(&self, name: &str, args: &Args) -> Result<(), CallError> {
+        self.checked(name, args).map(drop)
+    }
+
+    /// The function to call, if the arguments fit it.
+    pub(crate) fn checked(&self, name: &str, args: &Args) -> Result<&Function, CallError> {
+        let function = self.export(name)?;
+        let wrong = match args {
+            Args::Numbers(given) => wrong_numbers(&function.ty, given),
+            Args::Buffers(given) => {
+                let takes = self.allocator.buffers(&signature(&function.ty));
+                match takes {
+                    Ok(takes) if takes == given.len() => {
+                        convention::check_size(given).map_err(CallError::Refused)?;
+                        None
+                    }
+                    Ok(takes) => Some(format!(
+                        "takes {}, not {}",
+                        convention::counted(takes),
+                        given.len()
+                    )),
+                    Err(why) => Some(format!(
+                        "takes {}; no text or bytes can be passed to it: {why}",
+                        list(function.ty.params().map(|ty| ty.to_string()))
+                    )),
+                }
+            }
+        };
+        match wrong {
+            None => Ok(function),
+            Some(wrong) => Err(CallError::Usage(format!(
+                "{}: function {name:?} {wrong}",
+                self.name()
+            ))),
+        }
+    }
+
+    /// The function that is called before all others, if there is one.
+    pub(crate) fn initialize(&self) -> Option<&ModuleExport> {
+        let (name, function) = self.functions.get_key_value(convention::INITIALIZE)?;
+        is_initialize(name, &function.ty).then_some(&function.export)
+    }
+
     pub(crate) fn export(&self, name: &str) -> Result<&Function, CallError> {
         self.functions.get(name).ok_or_else(|| {
             let exported: Vec<&str> = self.functions.keys().map(String::as_str).collect();
@@ -114,6 +174,43 @@ impl Module {
             ))
         })
     }
+}
+
+/// What a function takes instead of these numbers.
+fn wrong_numbers(ty: &FuncType, given: &[Val]) -> Option<String> {
+    let wants = ty.params();
+    let fits = wants.len() == given.len()
+        && wants.zip(given).all(|(want, arg)| {
+            matches!(
+                (want, arg),
+                (ValType::I32, Val::I32(_))
+                    | (ValType::I64, Val::I64(_))
+                    | (ValType::F32, Val::F32(_))
+                    | (ValType::F64, Val::F64(_))
+            )
+        });
+    if fits {
+        return None;
+    }
+    let takes = list(ty.params().map(|ty| ty.to_string()));
+    let given = list(given.iter().map(type_name));
+    Some(format!("takes {takes}, not {given}"))
+}
+
+fn list(types: impl Iterator<Item = String>) -> String {
+    format!("({})", types.collect::<Vec<_>>().join(", "))
+}
+
+fn type_name(value: &Val) -> String {
+    match value {
+        Val::I32(_) => "i32",
+        Val::I64(_) => "i64",
+        Val::F32(_) => "f32",
+        Val::F64(_) => "f64",
+        Val::V128(_) => "v128",
+        _ => "a reference",
+    }
+    .into()
 }
 
 fn functions(module: &wasmtime::Module) -> BTreeMap<String, Function> {

@@ -1,7 +1,8 @@
 //! Compile a module, call a function of it as one invocation.
 //!
 //! The way of one call: check the function and its arguments → open the
-//! invocation → fresh instance → guest code → the instance is dropped → commit.
+//! invocation → fresh instance → guest code (`_initialize`, if the module has it, then
+//! the function) → the instance is dropped → commit.
 //! The invocation opens before instantiation, so a start function belongs to it.
 //!
 //! Invariant: an attempt that lost to another call leaves nothing to the next, which
@@ -18,11 +19,13 @@ use wasm_storage_abi::limits;
 use wasm_storage_engine::{
     Attempt, CommitId, Error, Kind, NamespaceId, RunError, RunOptions, Session, Store,
 };
+use wasm_storage_host::convention::INITIALIZE;
 use wasm_storage_host::{
     FailedCall, Grants, GuestEnd, GuestFailure, Invocation, InvocationOptions, Reply, Trap,
 };
 use wasmtime::{Cache, CacheConfig, Config, Engine, Extern, Linker, Val};
 
+use crate::convention::{self, Within, within};
 use crate::limits::{MemoryLimiter, start_ticking, ticks};
 use crate::linker::{StorageState, add_to_linker};
 use crate::module::{Function, LoadError, Module};
@@ -52,13 +55,36 @@ pub struct RuntimeOptions {
     pub instances: Option<NonZeroU32>,
 }
 
+/// The arguments of a function, and so the way in which it is called.
+#[derive(Clone, Debug)]
+pub enum Args {
+    /// One number for each parameter. Results are numbers, too.
+    Numbers(Vec<Val>),
+    /// Text (UTF-8) or bytes, as functions of wasm-bindgen 0.2.61 take them
+    /// ([`Module::convention`]): together at most 64 MiB. The result is one, too.
+    Buffers(Vec<Arc<[u8]>>),
+}
+
+impl Default for Args {
+    /// No numbers.
+    fn default() -> Self {
+        Args::Numbers(Vec::new())
+    }
+}
+
+impl From<Vec<Val>> for Args {
+    fn from(numbers: Vec<Val>) -> Self {
+        Args::Numbers(numbers)
+    }
+}
+
 /// A call of a function.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The exported function's name.
     pub function: String,
     /// Its arguments.
-    pub args: Vec<Val>,
+    pub args: Args,
     /// The bytes of the import `input`.
     pub input: Arc<[u8]>,
     /// The namespace of handle 0.
@@ -79,7 +105,7 @@ impl Call {
     pub fn new(function: impl Into<String>, namespace: NamespaceId) -> Self {
         Call {
             function: function.into(),
-            args: Vec::new(),
+            args: Args::default(),
             input: Arc::default(),
             namespace,
             grants: Grants::default(),
@@ -93,8 +119,10 @@ impl Call {
 /// A call that committed.
 #[derive(Debug)]
 pub struct Answer {
-    /// What the function returned.
+    /// The numbers that the function returned.
     pub values: Vec<Val>,
+    /// The text or bytes that it returned, if it was called with [`Args::Buffers`].
+    pub buffer: Option<Vec<u8>>,
     /// What the guest said by `finish`.
     pub reply: Reply,
     /// The commit; of a call in parts, the last.
@@ -110,8 +138,9 @@ pub struct Answer {
 pub enum CallError {
     /// The function or its arguments do not fit the module; nothing ran.
     Usage(String),
-    /// The call did not begin, or not again: its input is too large, or others kept all
-    /// instances busy until its deadline (`Unavailable`). Nothing of it stays.
+    /// The call did not begin, or not again: its input or its arguments are too large,
+    /// or others kept all instances busy until its deadline (`Unavailable`). Nothing of
+    /// it stays.
     Refused(Error),
     /// The guest failed; nothing of it stays but the parts that it had ended.
     Guest(FailedCall),
@@ -198,7 +227,7 @@ impl Runtime {
     /// If another call was faster, it is run again from its start, in a fresh
     /// instance, until the deadline.
     pub fn call(&self, store: &Store, module: &Module, call: &Call) -> Result<Answer, CallError> {
-        let function = function(module, call)?;
+        let function = module.checked(&call.function, &call.args)?;
         let deadline = Instant::now().checked_add(call.deadline);
         let options = RunOptions {
             deadline,
@@ -208,7 +237,7 @@ impl Runtime {
             self.attempt(module, function, call, deadline, session)
         })?;
         let (parts, attempts) = (done.parts, done.attempts);
-        let (values, reply) = done.value.map_err(|failed| match failed {
+        let (Returned { values, buffer }, reply) = done.value.map_err(|failed| match failed {
             Failed::Guest(why) => CallError::Guest(FailedCall {
                 why,
                 parts,
@@ -218,6 +247,7 @@ impl Runtime {
         })?;
         Ok(Answer {
             values,
+            buffer,
             reply,
             commit: done.commit,
             parts,
@@ -233,7 +263,7 @@ impl Runtime {
         call: &Call,
         deadline: Option<Instant>,
         session: Session,
-    ) -> Attempt<Result<(Vec<Val>, Reply), Failed>> {
+    ) -> Attempt<Result<(Returned, Reply), Failed>> {
         // Held as long as there is an instance, and not while its commit waits.
         let _pass = match self.gate.as_ref().map(|gate| gate.enter(deadline)) {
             None => None,
@@ -263,13 +293,16 @@ impl Runtime {
 
         let ran = run(module, function, call, &mut instance_store);
         let Data { storage, memory } = instance_store.into_data();
-        let (values, end) = match ran {
-            Ok(values) => (values, GuestEnd::Returned),
-            Err(error) => (Vec::new(), guest_end(&error, &memory, call.deadline)),
+        let (returned, end) = match ran {
+            Ok(returned) => (returned, GuestEnd::Returned),
+            Err(error) => (
+                Returned::default(),
+                guest_end(&error, &memory, call.deadline),
+            ),
         };
         match storage.invocation {
             Some(invocation) => invocation.end(end).map(|reply| match reply {
-                Ok(reply) => Ok((values, reply)),
+                Ok(reply) => Ok((returned, reply)),
                 Err(failure) => Err(Failed::Guest(failure)),
             }),
             // `data` was made with one above, and nothing takes it out.
@@ -283,6 +316,13 @@ enum Failed {
     Start(Error),
 }
 
+/// What a function returned; one of both is not there.
+#[derive(Default)]
+struct Returned {
+    values: Vec<Val>,
+    buffer: Option<Vec<u8>>,
+}
+
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime").finish_non_exhaustive()
@@ -294,19 +334,42 @@ fn run(
     function: &Function,
     call: &Call,
     store: &mut wasmtime::Store<Data>,
-) -> wasmtime::Result<Vec<Val>> {
+) -> wasmtime::Result<Returned> {
     let instance = module.pre.instantiate(&mut *store)?;
-    let mut values = vec![Val::I32(0); function.ty.results().len()];
-    let function = instance
-        .get_module_export(&mut *store, &function.export)
-        .and_then(Extern::into_func)
-        .ok_or_else(|| wasmtime::Error::msg("the function has gone"))?;
-    function.call(store, &call.args, &mut values)?;
-    Ok(values)
+    let find = |store: &mut wasmtime::Store<Data>, export| {
+        instance
+            .get_module_export(store, export)
+            .and_then(Extern::into_func)
+            .ok_or_else(|| wasmtime::Error::msg("the function has gone"))
+    };
+    match module.initialize() {
+        Some(export) if call.function != INITIALIZE => {
+            let initialize = find(store, export)?;
+            within(INITIALIZE, initialize.call(&mut *store, &[], &mut []))?;
+        }
+        _ => {}
+    }
+    let target = find(store, &function.export)?;
+    match &call.args {
+        Args::Numbers(numbers) => {
+            let mut values = vec![Val::I32(0); function.ty.results().len()];
+            target.call(store, numbers, &mut values)?;
+            Ok(Returned {
+                values,
+                buffer: None,
+            })
+        }
+        Args::Buffers(buffers) => Ok(Returned {
+            values: Vec::new(),
+            buffer: Some(convention::call(store, &instance, target, buffers)?),
+        }),
+    }
 }
 
 /// Says why the guest's code did not return.
 fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration) -> GuestEnd {
+    let within = error.downcast_ref::<Within>();
+    let within = within.map_or(String::new(), |within| format!(", {within}"));
     let mut text = match (
         error.downcast_ref::<Trap>(),
         error.downcast_ref::<wasmtime::Trap>(),
@@ -316,13 +379,12 @@ fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration
             return GuestEnd::Deadline(deadline);
         }
         (Some(Trap::Internal(defect)), _) => return GuestEnd::Defect(defect.to_string()),
-        (Some(trap), _) => trap.to_string(),
+        (Some(trap), _) => format!("{trap}{within}"),
         // "the guest trapped" stands before it.
         (None, Some(trap)) => {
             let text = trap.to_string();
-            text.strip_prefix("wasm trap: ")
-                .unwrap_or(&text)
-                .to_string()
+            let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
+            format!("{text}{within}")
         }
         (None, None) => crate::module::causes(error),
     };
@@ -331,45 +393,6 @@ fn guest_end(error: &wasmtime::Error, memory: &MemoryLimiter, deadline: Duration
         text.push_str(&explanation);
     }
     GuestEnd::Trapped(text)
-}
-
-/// The function to call, if the arguments fit it.
-fn function<'a>(module: &'a Module, call: &Call) -> Result<&'a Function, CallError> {
-    let name = &call.function;
-    let function = module.export(name)?;
-    let wants = function.ty.params();
-    let fits = wants.len() == call.args.len()
-        && wants.zip(&call.args).all(|(want, arg)| {
-            matches!(
-                (want, arg),
-                (wasmtime::ValType::I32, Val::I32(_))
-                    | (wasmtime::ValType::I64, Val::I64(_))
-                    | (wasmtime::ValType::F32, Val::F32(_))
-                    | (wasmtime::ValType::F64, Val::F64(_))
-            )
-        });
-    if fits {
-        return Ok(function);
-    }
-    let list = |types: Vec<String>| format!("({})", types.join(", "));
-    Err(CallError::Usage(format!(
-        "{}: function {name:?} takes {}, not {}",
-        module.name(),
-        list(function.ty.params().map(|ty| ty.to_string()).collect()),
-        list(call.args.iter().map(type_name).collect()),
-    )))
-}
-
-fn type_name(value: &Val) -> String {
-    match value {
-        Val::I32(_) => "i32",
-        Val::I64(_) => "i64",
-        Val::F32(_) => "f32",
-        Val::F64(_) => "f64",
-        Val::V128(_) => "v128",
-        _ => "a reference",
-    }
-    .into()
 }
 
 /// Makes a folder that only this user may enter: what is in it is run as machine code.

@@ -228,10 +228,10 @@ fn a_deadline_is_for_all_attempts_together_and_its_message_counts_them() {
         let (store, ns, rivals) = store();
         growing_rival(&store, ns, &rivals, losses);
         let mut looping = Call::new("loop_if_as_long", ns);
-        looping.args = vec![Val::I32(i32::try_from(losses).unwrap())];
+        looping.args = vec![Val::I32(i32::try_from(losses).unwrap())].into();
         looping.deadline = Duration::from_secs(1);
         if losses == 0 {
-            looping.args = vec![Val::I32(-1)]; // as absent is
+            looping.args = vec![Val::I32(-1)].into(); // as absent is
         }
         let began = Instant::now();
         let failed = failed_call(call(&store, &load(GUEST), &looping));

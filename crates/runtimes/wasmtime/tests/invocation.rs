@@ -57,7 +57,8 @@ fn arguments_and_results_of_every_number_type_go_through() {
         Val::I64(i64::MIN + 1),
         Val::F32(0.5f32.to_bits()),
         Val::F64(0.25f64.to_bits()),
-    ];
+    ]
+    .into();
     let answer = call(&store, &load(GUEST), &sums).unwrap();
     match answer.values[..] {
         [Val::I64(sum), Val::F64(float)] => {
@@ -221,7 +222,7 @@ fn a_guest_may_grow_to_its_memory_limit_and_not_one_page_beyond() {
     let mut growing = Call::new("grow", ns);
     growing.memory = 3 * PAGE;
     for (pages, answer) in [(0, 1), (2, 1), (3, -1), (-1, -1)] {
-        growing.args = vec![Val::I32(pages)];
+        growing.args = vec![Val::I32(pages)].into();
         let grown = call(&store, &module, &growing).unwrap();
         match grown.values[..] {
             [Val::I32(old)] => assert_eq!(old, answer, "{pages} pages"),
@@ -229,7 +230,7 @@ fn a_guest_may_grow_to_its_memory_limit_and_not_one_page_beyond() {
         }
     }
     growing.function = "grow_or_trap".into();
-    growing.args = vec![Val::I32(2)];
+    growing.args = vec![Val::I32(2)].into();
     call(&store, &module, &growing).unwrap();
     growing.memory = 3 * PAGE - 1;
     let text = trap(call(&store, &module, &growing));
@@ -241,7 +242,7 @@ fn nothing_is_kept_of_a_guest_that_dies_of_its_memory_limit_and_the_text_says_wh
     let (store, ns) = store();
     let mut growing = Call::new("grow_or_trap", ns);
     growing.memory = 2 * PAGE;
-    growing.args = vec![Val::I32(2)];
+    growing.args = vec![Val::I32(2)].into();
     let text = trap(call(&store, &load(GUEST), &growing));
     for part in [
         "unreachable",
@@ -320,7 +321,7 @@ fn tables_together_are_limited_too() {
         (most / 2, most / 2, [0, 0]),
     ] {
         let mut growing = Call::new("grow", ns);
-        growing.args = vec![Val::I32(a), Val::I32(b)];
+        growing.args = vec![Val::I32(a), Val::I32(b)].into();
         let answer = call(&store, &module, &growing).unwrap();
         let grown: Vec<i32> = answer.values.iter().map(Val::unwrap_i32).collect();
         assert_eq!(grown, expected, "{a} {b}");

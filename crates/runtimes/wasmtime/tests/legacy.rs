@@ -142,7 +142,7 @@ fn the_published_crate_with_number_keys_works() {
         assert_eq!(number(&store, ns, &module, function), checked, "{function}");
     }
     let mut check = Call::new("check_all", ns);
-    check.args = vec![Val::I32(number(&store, ns, &module, "store_all"))];
+    check.args = vec![Val::I32(number(&store, ns, &module, "store_all"))].into();
     let answer = call(&store, &module, &check).unwrap();
     assert!(matches!(answer.values[..], [Val::I32(3)]));
     // Keys are decimal numbers.

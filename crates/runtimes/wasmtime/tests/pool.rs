@@ -91,7 +91,7 @@ fn one_instance_serves_calls_of_all_endings_one_after_the_other() {
         for function in ["trap", "abort", "recurse", "fail", "finish_and_trap"] {
             let _any = runtime.call(&store, &module, &Call::new(function, ns));
             let mut growing = Call::new("grow_or_trap", ns);
-            growing.args = vec![Val::I32(3)];
+            growing.args = vec![Val::I32(3)].into();
             growing.memory = 2 * PAGE;
             runtime.call(&store, &module, &growing).unwrap_err();
         }
@@ -184,7 +184,7 @@ fn a_call_finds_nothing_of_what_the_call_before_it_in_the_same_slot_has_left() {
     let (store, ns) = store();
     let call = |module: &Module, function: &str, pages: i32| {
         let mut call = Call::new(function, ns);
-        call.args = vec![Val::I32(pages)];
+        call.args = vec![Val::I32(pages)].into();
         if function == "hide_and_loop" {
             call.deadline = Duration::from_millis(50);
         }

@@ -193,7 +193,7 @@ fn arguments_that_do_not_fit_are_refused_with_both_types() {
     let (_, ns) = store();
     let mut growing = Call::new("grow", ns);
     has(&usage(&growing), &["\"grow\"", "(i32)", "()"]);
-    growing.args = vec![Val::I32(1), Val::I32(2)];
+    growing.args = vec![Val::I32(1), Val::I32(2)].into();
     has(&usage(&growing), &["(i32)", "(i32, i32)"]);
     for (arg, name) in [
         (Val::I64(1), "(i64)"),
@@ -202,7 +202,7 @@ fn arguments_that_do_not_fit_are_refused_with_both_types() {
         (Val::V128(0u128.into()), "(v128)"),
         (Val::FuncRef(None), "(a reference)"),
     ] {
-        growing.args = vec![arg];
+        growing.args = vec![arg].into();
         has(&usage(&growing), &["(i32)", name]);
     }
 }
