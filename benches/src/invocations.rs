@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use wasm_storage_engine::Store;
-use wasm_storage_wasmtime::{Answer, Call, CallError, Module, Runtime, RuntimeOptions, Val};
+use wasm_storage_wasmtime::{Answer, Args, Call, CallError, Module, Runtime, RuntimeOptions, Val};
 
 use crate::Result;
 
@@ -42,9 +42,11 @@ impl Invocations {
         call: &mut Call,
         args: &[u64],
     ) -> std::result::Result<Answer, CallError> {
-        call.args.clear();
-        let numbers = args.iter().map(|number| Val::I64(number.cast_signed()));
-        call.args.extend(numbers);
+        // The list is used again: what making one costs is not ours.
+        if let Args::Numbers(numbers) = &mut call.args {
+            numbers.clear();
+            numbers.extend(args.iter().map(|number| Val::I64(number.cast_signed())));
+        }
         self.runtime.call(&self.store, &self.module, call)
     }
 }
