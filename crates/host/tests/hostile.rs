@@ -21,7 +21,7 @@ use wasm_storage_codec::record;
 use wasm_storage_engine::{
     Attempt, KeyRange, NamespaceId, Order, Outcome, PageHint, SessionOptions, Store, Why,
 };
-use wasm_storage_host::{GuestEnd, Invocation, InvocationOptions, Trap, calls};
+use wasm_storage_host::{GuestEnd, Invocation, InvocationOptions, Trap, calls, legacy};
 
 const GUEST: usize = 64 * 1024;
 const GUARD: usize = 4096;
@@ -320,7 +320,7 @@ fn one(
     before.extend_from_slice(arena.guest());
     let memory = arena.guest();
     let to_out = Some((out, cap));
-    match random.below(62) {
+    match random.below(66) {
         0..3 => ("input", to_out, calls::input(call, memory, out, cap)),
         3..14 => {
             let answer = calls::get(call, memory, ns, key, key_len, out, cap);
@@ -388,6 +388,7 @@ fn one(
             let answer = calls::error_text(call, memory, out, cap);
             ("error_text", to_out, answer)
         }
+        62.. => of_2020(random, call, memory, (key, out)),
         _ if random.one_in(4) => {
             let answer = calls::abort(call, memory, bytes, len).map(|()| 0);
             ("abort", None, answer)
@@ -402,6 +403,36 @@ fn one(
             )
         }
     }
+}
+
+/// One random call of the imports of 2020: they answer or trap, without a status.
+fn of_2020(
+    random: &mut Random,
+    call: &mut Invocation,
+    memory: &mut [u8],
+    (key, out): (u32, u32),
+) -> (&'static str, Writable, Result<i32, Trap>) {
+    let import = "2020";
+    // Some keys come again, and so are found.
+    let number = u32::from(random.byte() % 4);
+    let answer = match random.below(16) {
+        0 => {
+            let made = legacy::create_uuid(call, memory, import, out);
+            return ("createUUID", Some((out, 33)), made.map(|()| 33));
+        }
+        1 => legacy::create_number(call, memory, import).map(|_| 0),
+        2 => legacy::begin_store(call, memory, import, key).map(|()| 0),
+        3..6 => legacy::begin_store_number(call, memory, import, number).map(|()| 0),
+        6 => legacy::begin_load(call, memory, import, key).map(|()| 0),
+        7 => legacy::begin_load_number(call, memory, import, number).map(|()| 0),
+        8..11 => legacy::store_i32(call, memory, import, random.small_i32()).map(|()| 0),
+        11 => legacy::load_i32(call, memory, import).map(|_| 0),
+        12 => legacy::store_i64(call, memory, import, random.delta()).map(|()| 0),
+        13 => legacy::load_i64(call, memory, import).map(|_| 0),
+        14 => legacy::end_store(call, memory, import).map(|()| 0),
+        _ => legacy::end_load(call, memory, import).map(|()| 0),
+    };
+    (import, None, answer)
 }
 
 fn all(store: &Store, namespaces: &[NamespaceId]) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
@@ -480,6 +511,7 @@ fn no_guest_can_panic_the_host_write_outside_its_ranges_or_keep_anything_after_a
                     let cap = usize::try_from(cap).unwrap();
                     let written = match import {
                         "mint" | "add" => 8,
+                        "createUUID" => 33,
                         "error_text" => full.expect(&what).min(cap),
                         _ => full.expect(&what),
                     };
