@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::merge::{Merge, ScanEnd};
 use crate::overlay::Overlay;
-use crate::store::{SessionOptions, Store};
+use crate::store::{Plan, SessionOptions, Store};
 
 /// Reads and writes of one attempt.
 pub struct Session {
@@ -40,40 +40,6 @@ pub struct Session {
     fate: Option<Fate>,
     /// Reused for the physical key.
     physical: Vec<u8>,
-}
-
-/// What the invocation's earlier attempts say about this one.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// Whether a conflict runs the invocation again.
-    rerun: bool,
-    /// Whether `increment` is blind.
-    pub(crate) merge: bool,
-    /// Namespaces to be reserved, ascending.
-    reserved: Vec<NamespaceId>,
-}
-
-impl Plan {
-    /// For a session that nobody runs again.
-    pub(crate) fn once() -> Self {
-        Self::first(false)
-    }
-
-    /// For the first attempt of an invocation.
-    pub(crate) fn first(rerun: bool) -> Self {
-        Plan {
-            rerun,
-            merge: true,
-            reserved: Vec::new(),
-        }
-    }
-
-    /// Reserves these namespaces, too.
-    pub(crate) fn reserve(&mut self, touched: Vec<NamespaceId>) {
-        self.reserved.extend(touched);
-        self.reserved.sort_unstable();
-        self.reserved.dedup();
-    }
 }
 
 /// The end of a session that came before its caller ended it.
@@ -358,8 +324,8 @@ impl Session {
     ///
     /// A part that another invocation has beaten left nothing behind: the invocation
     /// runs again from its start ([`OpError::Doomed`]) if it can and this is its
-    /// first part; else this is a `Conflict`, and the writes of this part are gone.
-    /// After `UnknownOutcome` and `Unavailable` every operation fails in the same way.
+    /// first part; else this is a `Conflict`. After any failure the writes of this
+    /// part are gone. After `UnknownOutcome` and `Unavailable` every operation fails in the same way.
     pub fn part(&mut self) -> Result<()> {
         self.alive()?;
         if self.overlay.has_savepoints() {
@@ -493,8 +459,8 @@ impl Session {
             None => Ok(()),
             Some(Fate::Doomed(_)) => Err(OpError::Doomed),
             Some(Fate::Unknown(id, text)) => {
-                let message = format!("commit {id} may or may not have happened: {text}");
-                Err(Error::new(Kind::UnknownOutcome, message).into())
+                let cause = Error::new(Kind::UnknownOutcome, text.clone());
+                Err(id.unknown(cause).into())
             }
             Some(Fate::Unavailable(text)) => {
                 Err(Error::new(Kind::Unavailable, text.clone()).into())

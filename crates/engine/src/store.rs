@@ -27,7 +27,7 @@ use crate::backend::{
     Backend, Capabilities, CommitId, Mode, NamespaceId, NamespaceName, Outcome, Why,
 };
 use crate::error::Error;
-use crate::session::{Plan, Session};
+use crate::session::Session;
 
 /// An invocation that has lost so often reserves what it touches.
 const LOSSES_BEFORE_RESERVING: u32 = 3;
@@ -102,6 +102,40 @@ impl<R> Attempt<R> {
             Attempt::Commit(session, value) => Attempt::Commit(session, answer(value)),
             Attempt::Rollback(session, value) => Attempt::Rollback(session, answer(value)),
         }
+    }
+}
+
+/// What the earlier attempts of an invocation say about the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Whether a conflict runs the invocation again.
+    pub(crate) rerun: bool,
+    /// Whether `increment` is blind.
+    pub(crate) merge: bool,
+    /// Namespaces to be reserved, ascending.
+    pub(crate) reserved: Vec<NamespaceId>,
+}
+
+impl Plan {
+    /// For a session that nobody runs again.
+    pub(crate) fn once() -> Self {
+        Self::first(false)
+    }
+
+    /// For the first attempt of an invocation.
+    pub(crate) fn first(rerun: bool) -> Self {
+        Plan {
+            rerun,
+            merge: true,
+            reserved: Vec::new(),
+        }
+    }
+
+    /// Reserves these namespaces, too.
+    pub(crate) fn reserve(&mut self, touched: Vec<NamespaceId>) {
+        self.reserved.extend(touched);
+        self.reserved.sort_unstable();
+        self.reserved.dedup();
     }
 }
 
